@@ -1,0 +1,1 @@
+//! the assistant: hears a turn, thinks, answers aloud

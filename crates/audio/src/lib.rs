@@ -1,0 +1,1 @@
+//! sound: the one PCM type, resampling, the jitter buffer, Opus, WAV

@@ -1,0 +1,1 @@
+//! a Mumble user: joins, hears each speaker apart, speaks

@@ -1,0 +1,1 @@
+//! one sick engine, not a sick house: backoff

@@ -1,0 +1,1 @@
+//! the shell of a role: settings in layers, logging, shutdown
