@@ -1,0 +1,107 @@
+//! Log lines on standard error.
+//!
+//! | level | what goes there |
+//! | --- | --- |
+//! | `error` | the role cannot do its work; a person must act |
+//! | `warn`  | something failed and the role goes on |
+//! | `info`  | what an operator wants to read back: joined, lost, a turn and its times |
+//! | `debug` | what a developer wants to read back |
+//! | `trace` | everything, what people say included |
+
+use tracing_subscriber::EnvFilter;
+
+use crate::{Config, LogFormat};
+
+/// Sends log lines to standard error from here on, and panics with them: a task that dies must
+/// not do so in silence. A process that already logs keeps its way of logging.
+///
+/// # Errors
+/// When `log_level` is neither a level nor a filter; the message says what is expected.
+pub fn start(config: &Config) -> Result<(), String> {
+    let filter = filter(&config.log_level)?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let started = match config.log_format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    if started.is_ok() {
+        log_panics();
+    }
+    Ok(())
+}
+
+/// Which lines are logged. A plain level is ours alone: libraries below us stay at `warn`, except
+/// at `trace`.
+fn filter(level: &str) -> Result<EnvFilter, String> {
+    const OURS: [&str; 9] = [
+        "mumble_ai",
+        "bot",
+        "mumble",
+        "audio",
+        "speech",
+        "llm",
+        "resilience",
+        "service",
+        "panic",
+    ];
+    let level = level.trim().to_ascii_lowercase();
+    let directives = match level.as_str() {
+        "error" | "trace" => level.clone(),
+        "warn" | "info" | "debug" => OURS.iter().fold("warn".to_owned(), |all, room| {
+            format!("{all},{room}={level}")
+        }),
+        _ => level.clone(),
+    };
+    let known = ["error", "warn", "info", "debug", "trace", "off"];
+    let wrong =
+        || "a level (error, warn, info, debug, trace) or a filter such as info,mumble=debug";
+    // A single unknown word would pass as the name of a part, and then nothing would be logged.
+    if !level.contains('=') && level.split(',').any(|word| !known.contains(&word)) {
+        return Err(wrong().into());
+    }
+    EnvFilter::try_new(directives).map_err(|_| wrong().into())
+}
+
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let payload = panic.payload_as_str().unwrap_or("no message");
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or("unnamed").to_owned();
+        tracing::error!(target: "panic", place, thread = name, "a task panicked: {payload}");
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_or_a_filter_is_taken() {
+        for level in [
+            "info",
+            "TRACE",
+            "info,mumble=debug",
+            "warn,bot=trace,llm=off",
+        ] {
+            assert!(filter(level).is_ok(), "{level}");
+        }
+        assert_eq!(
+            filter("error").unwrap().to_string(),
+            "error",
+            "nothing below us is louder than we are"
+        );
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_is_refused() {
+        for level in ["loud", "", "info,loud", "mumble=loud"] {
+            assert!(filter(level).is_err(), "{level:?}");
+        }
+    }
+}
