@@ -1,1 +1,29 @@
-//! the assistant: hears a turn, thinks, answers aloud
+//! The assistant: hears a turn, thinks, answers aloud.
+//!
+//! [`app`] wires everything, `conversation` shows the flow. In the order in which a turn passes:
+//! `ear` hears and writes down, `address` decides whether it is for us, `floor` whose turn it is,
+//! `answer` leads one answer through `mind` (prompt, model, sentences) and `voice` (synthesiser,
+//! sound). `typed` is the same for written messages.
+
+pub mod app;
+pub mod config;
+mod engines;
+mod conversation;
+mod ear;
+pub mod address;
+mod floor;
+mod answer;
+mod mind;
+mod history;
+mod thoughts;
+mod sentence;
+mod voice;
+mod script;
+pub mod sounds;
+mod typed;
+mod report;
+
+pub use app::run;
+pub use config::Config;
+pub use engines::EngineError;
+pub use report::{Report, Stages};

@@ -1,0 +1,95 @@
+//! All wiring of the assistant, in the order in which a turn passes.
+
+use std::sync::{Arc, Mutex};
+
+use mumble::Client;
+use speech::stt::Hints;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::address::Addressing;
+use crate::answer::Answerer;
+use crate::config::Config;
+use crate::conversation::{Conversation, Present};
+use crate::ear::{Ears, Recogniser};
+use crate::engines::{self, EngineError};
+use crate::floor::Floor;
+use crate::history::Histories;
+use crate::mind::{Deadlines, Mind};
+use crate::report::Report;
+use crate::typed::TypedLane;
+use crate::voice::Voice;
+
+/// Utterances and outcomes on their way to the loop; it takes them at once, so a full channel
+/// only makes a task wait.
+const ON_THE_WAY: usize = 16;
+
+/// Runs the assistant until `shutdown`. Reports of answered turns go to `reports`, if given;
+/// when it is full they are dropped.
+///
+/// # Errors
+/// When an engine's dialect is unknown or its address cannot be used. Servers that are away are
+/// no error: the assistant joins, says so when asked, and works once they are there.
+pub async fn run(
+    config: Config,
+    shutdown: CancellationToken,
+    reports: Option<mpsc::Sender<Report>>,
+) -> Result<(), EngineError> {
+    // The engines.
+    let stt = engines::stt(&config.whisper)?;
+    let tts = engines::tts(&config.piper)?;
+    let chat = engines::chat(&config.ollama)?;
+
+    // Ear, mind and voice around them, each with its deadlines.
+    let hints = Hints { language: config.whisper.language.clone(), ..Hints::default() };
+    let recogniser = Recogniser::new(stt, hints, config.whisper.deadline);
+    let deadlines = Deadlines {
+        first_token: config.ollama.first_token,
+        next_token: config.ollama.next_token,
+    };
+    let mind = Mind::new(chat, engines::options(&config.ollama), deadlines);
+    let voice = Voice::new(tts, config.piper.deadline);
+
+    // The Mumble user.
+    let (client, events) = mumble::join(user(&config), shutdown.child_token());
+
+    // What was said, who is meant, whose turn it is.
+    let histories = Histories::new(config.assistant.history_turns, config.assistant.session);
+    let names = config.turn.names.iter().map(String::as_str).chain([config.mumble.username.as_str()]);
+    let addressing = Addressing::new(config.turn.answer, names, config.turn.follow_up);
+    let floor = Floor::new(config.turn.queue_max, config.turn.queue_wait);
+
+    // The conversation.
+    let (said, utterances) = mpsc::channel(ON_THE_WAY);
+    let turns = speech::turn::Config {
+        silence: config.turn.silence,
+        max: config.turn.max,
+        ..speech::turn::Config::default()
+    };
+    let ears = Ears::new(turns, recogniser, said);
+    let system = system_message(&config);
+    let answerer = Answerer {
+        client: client.clone(),
+        mind: mind.clone(),
+        voice,
+        histories: Arc::new(Mutex::new(histories)),
+        system: Arc::clone(&system),
+    };
+    tokio::spawn(warm(mind, system, shutdown.clone()));
+    let conversation = Conversation {
+        typed: TypedLane::new(answerer.clone()),
+        client: client.clone(),
+        events,
+        ears,
+        utterances,
+        addressing,
+        floor,
+        answerer,
+        outcomes: mpsc::channel(ON_THE_WAY),
+        present: Present::default(),
+        reports,
+    };
+    conversation.run(shutdown).await;
+    leave(client).await;
+    Ok(())
+}

@@ -1,0 +1,327 @@
+//! Hearing: one ear for each speaker finds their turns, and the recogniser writes them down.
+//!
+//! Recognition begins at each pause on what is there. When the turn then ends without another
+//! word, that draft is the transcript; when the speaker goes on, it is thrown away.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use audio::Pcm;
+use mumble::{Heard, SessionId};
+use speech::stt::{Hints, Stt, SttError, Transcript};
+use speech::turn::{Endpointer, Event, Reason, Turn};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+
+/// Requests to the recogniser under way at once. Most recognisers work through requests one after
+/// another, so more would only make each other late.
+const REQUESTS_AT_ONCE: usize = 2;
+
+/// Finished turns that may wait for their transcripts; a further one is dropped, and said so.
+const TURNS_AT_ONCE: usize = 8;
+
+/// Speakers listened to at once; a further one is not heard until another leaves.
+const SPEAKERS: usize = 200;
+
+/// A recogniser may be sure that nobody spoke; above this probability it is believed.
+const NOBODY_SPOKE: f32 = 0.8;
+
+/// Listens to everybody.
+#[derive(Debug)]
+pub(crate) struct Ears {
+    ears: HashMap<SessionId, Ear>,
+    turns: speech::turn::Config,
+    recogniser: Recogniser,
+    transcribing: JoinSet<()>,
+    out: mpsc::Sender<Utterance>,
+}
+
+/// One speaker.
+#[derive(Debug)]
+struct Ear {
+    endpointer: Endpointer,
+    draft: Option<Draft>,
+    last_packet: Instant,
+}
+
+/// A transcript begun at a pause.
+#[derive(Debug)]
+struct Draft {
+    revision: u64,
+    begun: Instant,
+    task: JoinHandle<Result<Transcript, EarError>>,
+}
+
+/// What an ear notices before a turn is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Noticed {
+    /// Somebody began to speak.
+    Started,
+    /// It was no speech after all.
+    Nothing,
+    /// A turn has ended; its [`Utterance`] follows.
+    Ended,
+    /// A turn has ended, but too many are being transcribed: it is lost.
+    Overrun,
+}
+
+/// A turn, written down.
+#[derive(Debug)]
+pub(crate) struct Utterance {
+    /// Who spoke.
+    pub(crate) speaker: SessionId,
+    /// When they began.
+    pub(crate) began: Instant,
+    /// The words, or why there are none.
+    pub(crate) text: Result<Option<String>, EarError>,
+    /// When things happened.
+    pub(crate) times: Times,
+}
+
+/// Moments of a turn's recognition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// The last packet with sound of the turn arrived.
+    pub(crate) last_packet: Instant,
+    /// The turn was known to be over.
+    pub(crate) ended: Instant,
+    /// What ended it.
+    pub(crate) reason: Reason,
+    /// The recogniser was asked (at a pause perhaps, before the end).
+    pub(crate) asked: Instant,
+    /// The recogniser answered.
+    pub(crate) answered: Instant,
+}
+
+/// Why a turn could not be written down.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EarError {
+    /// The recogniser's server failed.
+    #[error(transparent)]
+    Stt(#[from] SttError),
+    /// It took too long.
+    #[error("the recogniser did not answer within {0:?}; a smaller model or a larger deadline helps")]
+    Late(Duration),
+    /// The task was ended from outside, which happens when the program ends.
+    #[error("recognition was cut off")]
+    CutOff,
+}
+
+/// The recogniser with its hints and deadline.
+#[derive(Clone, Debug)]
+pub(crate) struct Recogniser {
+    stt: Arc<dyn Stt>,
+    hints: Hints,
+    deadline: Duration,
+    places: Arc<Semaphore>,
+}
+
+impl Recogniser {
+    /// Recognises with `stt`, within `deadline` plus half of the utterance's length.
+    pub(crate) fn new(stt: Arc<dyn Stt>, hints: Hints, deadline: Duration) -> Self {
+        Self { stt, hints, deadline, places: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)) }
+    }
+
+    async fn transcribe(&self, sound: Pcm) -> Result<Transcript, EarError> {
+        let deadline = self.deadline + sound.duration() / 2;
+        let work = async {
+            let _place = self.places.acquire().await.map_err(|_| EarError::CutOff)?;
+            Ok(speech::stt::final_transcript(self.stt.transcribe(sound, &self.hints)).await?)
+        };
+        timeout(deadline, work).await.map_err(|_| EarError::Late(deadline))?
+    }
+
+    fn has_room(&self) -> bool {
+        self.places.available_permits() > 0
+    }
+}
+
+impl Ears {
+    /// Ears that cut turns by `turns` and send what was said to `out`.
+    pub(crate) fn new(
+        turns: speech::turn::Config,
+        recogniser: Recogniser,
+        out: mpsc::Sender<Utterance>,
+    ) -> Self {
+        Self { ears: HashMap::new(), turns, recogniser, transcribing: JoinSet::new(), out }
+    }
+
+    /// Takes sound of one speaker.
+    pub(crate) fn hear(&mut self, now: Instant, heard: &Heard) -> Vec<Noticed> {
+        if !self.ears.contains_key(&heard.speaker) && self.ears.len() >= SPEAKERS {
+            return Vec::new();
+        }
+        let ear = self.ears.entry(heard.speaker).or_insert_with(|| Ear {
+            endpointer: Endpointer::new(self.turns),
+            draft: None,
+            last_packet: heard.received,
+        });
+        if !heard.pcm.is_empty() {
+            ear.last_packet = heard.received;
+        }
+        let mut events = ear.endpointer.hear(now, heard.pcm.samples());
+        if heard.last {
+            events.extend(ear.endpointer.release(now));
+        }
+        self.attend(heard.speaker, events)
+    }
+
+    /// Lets time pass: silence may have ended a turn.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<(SessionId, Noticed)> {
+        let due: Vec<SessionId> = self
+            .ears
+            .iter()
+            .filter(|(_, ear)| ear.endpointer.deadline().is_some_and(|at| at <= now))
+            .map(|(&speaker, _)| speaker)
+            .collect();
+        let mut noticed = Vec::new();
+        for speaker in due {
+            let Some(ear) = self.ears.get_mut(&speaker) else { continue };
+            let events = ear.endpointer.handle_timeout(now);
+            noticed.extend(self.attend(speaker, events).into_iter().map(|n| (speaker, n)));
+        }
+        noticed
+    }
+
+    /// When [`Self::handle_timeout`] has something to do.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.ears.values().filter_map(|ear| ear.endpointer.deadline()).min()
+    }
+
+    /// A speaker has left; an unfinished turn is gone with them.
+    pub(crate) fn forget(&mut self, speaker: SessionId) {
+        if let Some(Ear { draft: Some(draft), .. }) = self.ears.remove(&speaker) {
+            draft.task.abort();
+        }
+    }
+
+    /// Forgets everybody: the connection was lost, and session numbers with it.
+    pub(crate) fn forget_all(&mut self) {
+        let speakers: Vec<SessionId> = self.ears.keys().copied().collect();
+        speakers.into_iter().for_each(|speaker| self.forget(speaker));
+    }
+
+    fn attend(&mut self, speaker: SessionId, events: Vec<Event>) -> Vec<Noticed> {
+        let mut noticed = Vec::new();
+        for event in events {
+            let Some(ear) = self.ears.get_mut(&speaker) else { break };
+            match event {
+                Event::Started => noticed.push(Noticed::Started),
+                Event::Paused { revision, pcm } => {
+                    // A draft is a gamble: it must not make a finished turn wait.
+                    if self.recogniser.has_room() {
+                        let old = ear.draft.replace(draft(&self.recogniser, revision, pcm));
+                        old.inspect(|old| old.task.abort());
+                    }
+                }
+                Event::Resumed => {
+                    ear.draft.take().inspect(|draft| draft.task.abort());
+                }
+                Event::Ended(turn) => {
+                    let last_packet = ear.last_packet;
+                    let draft = ear.draft.take();
+                    noticed.push(self.write_down(speaker, last_packet, turn, draft));
+                }
+                Event::Discarded(_) => {
+                    ear.draft.take().inspect(|draft| draft.task.abort());
+                    noticed.push(Noticed::Nothing);
+                }
+            }
+        }
+        noticed
+    }
+
+    /// Starts the transcript of a finished turn, or goes on with its draft.
+    fn write_down(
+        &mut self,
+        speaker: SessionId,
+        last_packet: Instant,
+        turn: Turn,
+        draft_made: Option<Draft>,
+    ) -> Noticed {
+        while self.transcribing.try_join_next().is_some() {}
+        let fitting = match draft_made {
+            Some(draft) if draft.revision == turn.revision => Some(draft),
+            Some(draft) => {
+                draft.task.abort();
+                None
+            }
+            None => None,
+        };
+        if self.transcribing.len() >= TURNS_AT_ONCE {
+            fitting.inspect(|draft| draft.task.abort());
+            return Noticed::Overrun;
+        }
+        let Turn { revision, pcm, began, ended, reason, .. } = turn;
+        let draft = fitting.unwrap_or_else(|| draft(&self.recogniser, revision, pcm));
+        let out = self.out.clone();
+        self.transcribing.spawn(async move {
+            let result = draft.task.await.unwrap_or(Err(EarError::CutOff));
+            let answered = Instant::now();
+            let times = Times { last_packet, ended, reason, asked: draft.begun, answered };
+            let utterance = Utterance { speaker, began, text: result.map(words), times };
+            // The conversation has ended: nobody is there to hear it.
+            out.send(utterance).await.ok();
+        });
+        Noticed::Ended
+    }
+}
+
+fn draft(recogniser: &Recogniser, revision: u64, pcm: Pcm) -> Draft {
+    let recogniser = recogniser.clone();
+    let task = tokio::spawn(async move { recogniser.transcribe(pcm).await });
+    Draft { revision, begun: Instant::now(), task }
+}
+
+/// The words of a transcript, or `None` when nobody really spoke.
+fn words(transcript: Transcript) -> Option<String> {
+    if transcript.no_speech.is_some_and(|p| p > NOBODY_SPOKE) {
+        return None;
+    }
+    let text = without_annotations(&transcript.text);
+    text.chars().any(char::is_alphanumeric).then(|| text.trim().to_owned())
+}
+
+/// Recognisers describe sounds in brackets: "[BLANK_AUDIO]", "(wind blowing)", "*coughs*".
+fn without_annotations(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut closing = None;
+    for c in text.chars() {
+        match closing {
+            Some(end) if c == end => closing = None,
+            Some(_) => {}
+            None => match c {
+                '[' => closing = Some(']'),
+                '(' => closing = Some(')'),
+                '*' => closing = Some('*'),
+                c => kept.push(c),
+            },
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> Option<String> {
+        words(Transcript { text: text.to_owned(), ..Transcript::default() })
+    }
+
+    #[test]
+    fn descriptions_of_noise_are_not_words() {
+        for noise in ["", " ", "...", "[BLANK_AUDIO]", " (wind blowing) ", "*coughs*", "♪"] {
+            assert_eq!(said(noise), None, "{noise}");
+        }
+        assert_eq!(said(" Hello [noise] there. ").as_deref(), Some("Hello  there."));
+    }
+
+    #[test]
+    fn a_recogniser_that_heard_nobody_is_believed() {
+        let sure = Transcript { text: "Thank you.".to_owned(), no_speech: Some(0.9), ..Transcript::default() };
+        assert_eq!(words(sure), None);
+    }
+}

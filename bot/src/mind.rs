@@ -1,0 +1,137 @@
+//! Thinking: the prompt goes to the model, sentences come back while it still thinks.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use llm::{Chat, ChatError, Message, Options, Request};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::sentence::Sentences;
+use crate::thoughts::Thoughts;
+
+/// Sentences that may wait for the voice. A full channel makes the model wait; nothing is lost.
+const SENTENCES_AHEAD: usize = 32;
+
+/// The model with its deadlines.
+#[derive(Clone, Debug)]
+pub(crate) struct Mind {
+    chat: Arc<dyn Chat>,
+    options: Options,
+    deadlines: Deadlines,
+}
+
+/// How long the model may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadlines {
+    /// To its first token.
+    pub(crate) first_token: Duration,
+    /// From one token to the next.
+    pub(crate) next_token: Duration,
+}
+
+/// A complete sentence of an answer, as the model wrote it.
+#[derive(Clone, Debug)]
+pub(crate) struct Sentence {
+    /// The text, markup and all.
+    pub(crate) text: String,
+    /// When the first token of the whole answer came.
+    pub(crate) first_token: Instant,
+    /// When this sentence was complete.
+    pub(crate) complete: Instant,
+}
+
+/// Why thinking failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MindError {
+    /// The model's server failed.
+    #[error(transparent)]
+    Chat(#[from] ChatError),
+    /// No token came in time.
+    #[error("the model sent no token within {0:?}; a smaller model or a larger deadline helps")]
+    Late(Duration),
+    /// The answer ended without a word.
+    #[error("the model answered with nothing")]
+    Empty,
+}
+
+impl Mind {
+    /// Thinks with `chat` under `options`.
+    pub(crate) fn new(chat: Arc<dyn Chat>, options: Options, deadlines: Deadlines) -> Self {
+        Self { chat, options, deadlines }
+    }
+
+    /// Begins to think. Sentences arrive as they are complete, at most one error as the last
+    /// item. Dropping the receiver closes the connection to the model.
+    pub(crate) fn think(&self, messages: Vec<Message>) -> mpsc::Receiver<Result<Sentence, MindError>> {
+        let (sentences, receiver) = mpsc::channel(SENTENCES_AHEAD);
+        let mind = self.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = sentences.closed() => {}
+                result = mind.stream(messages, &sentences) => {
+                    if let Err(error) = result {
+                        // Nobody listens any more: nobody needs the error.
+                        sentences.send(Err(error)).await.ok();
+                    }
+                }
+            }
+        });
+        receiver
+    }
+
+    /// Makes the server load the model before the first person asks; a failure only costs time
+    /// later, so it is the caller's to report.
+    pub(crate) async fn warm(&self, system: &str) -> Result<(), MindError> {
+        let options = Options { num_predict: Some(1), ..self.options.clone() };
+        let messages = vec![Message { role: llm::Role::System, content: system.to_owned() }, Message { role: llm::Role::User, content: "Hello".to_owned() }];
+        let mut tokens = self.chat.chat(Request { messages, options });
+        while let Some(token) = tokens.next().await {
+            token?;
+        }
+        Ok(())
+    }
+
+    async fn stream(
+        &self,
+        messages: Vec<Message>,
+        out: &mpsc::Sender<Result<Sentence, MindError>>,
+    ) -> Result<(), MindError> {
+        let request = Request { messages, options: self.options.clone() };
+        let mut tokens = self.chat.chat(request);
+        let mut thoughts = Thoughts::default();
+        let mut sentences = Sentences::default();
+        let mut first_token = None;
+        let mut said = false;
+        loop {
+            let limit = match first_token {
+                None => self.deadlines.first_token,
+                Some(_) => self.deadlines.next_token,
+            };
+            let token = timeout(limit, tokens.next()).await.map_err(|_| MindError::Late(limit))?;
+            let Some(token) = token else { break };
+            let token = token?;
+            let first_token = *first_token.get_or_insert_with(Instant::now);
+            for text in sentences.push(&thoughts.push(&token)) {
+                said = true;
+                let complete = Instant::now();
+                if out.send(Ok(Sentence { text, first_token, complete })).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        let rest = thoughts.finish();
+        let mut last = sentences.push(&rest);
+        last.extend(sentences.finish());
+        for text in last {
+            said = true;
+            let complete = Instant::now();
+            let first_token = first_token.unwrap_or(complete);
+            if out.send(Ok(Sentence { text, first_token, complete })).await.is_err() {
+                return Ok(());
+            }
+        }
+        if said { Ok(()) } else { Err(MindError::Empty) }
+    }
+}
