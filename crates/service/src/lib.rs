@@ -8,7 +8,7 @@
 //! - [`tls`]: the one provider of cryptography in the process.
 
 pub mod settings;
-mod config;
+pub mod config;
 pub mod logging;
 pub mod shutdown;
 pub mod tls;
