@@ -1,0 +1,191 @@
+#!/usr/bin/env bash
+# Runs one server on 127.0.0.1, in the foreground, for as long as its standard input is open.
+#
+# Usage: scripts/serve.sh mumble|whisper|piper|ollama PORT [DIR]
+#
+# Prints `ready` once the server answers its protocol; says why on standard error when it does
+# not. The server ends when standard input reaches its end, on TERM and on INT: it cannot
+# outlive the program that holds the other end of the pipe. Its data and its log lie in DIR
+# (default: a temporary folder that goes with it).
+#
+# Environment:
+#   MUMBLE_INI_EXTRA            lines for murmurd's settings, which win over ours
+#   MUMBLE_CHANNELS             channels to make under Root, one a line
+#   MUMBLE_SUPERUSER_PASSWORD   default: a random one, in DIR/superuser
+#   WHISPER_MODEL_DIR           a CTranslate2 Whisper model; default: tiny.en of install.sh
+#   OLLAMA_KEEP_ALIVE           how long a model stays loaded; default 30m
+# Exit codes: 64 a wrong call, 69 the server could not be started.
+set -euo pipefail
+. "$(dirname "$0")/kit.sh"
+
+# Enough for a cold start on a small machine that compiles something else meanwhile.
+READY_S=120
+# How long a server may take to end by itself before it is killed.
+END_S=5
+THREADS=2
+
+main() {
+    [ $# -ge 2 ] || die $EX_USAGE "usage: scripts/serve.sh mumble|whisper|piper|ollama PORT [DIR]"
+    PART=$1 PORT=$2
+    case $PART in
+    mumble | whisper | piper | ollama) ;;
+    *) die $EX_USAGE "no server is called '$PART': mumble whisper piper ollama" ;;
+    esac
+    ! port_taken "$PORT" || die $EX_UNAVAILABLE "$PART: port $PORT is taken"
+
+    exec {INPUT}<&0
+    trap end EXIT
+    trap 'exit 0' TERM INT HUP
+    lay_folder "${3:-}"
+    "start_$PART"
+    await_ready
+    echo ready
+
+    # Whichever comes first: nobody holds our input any more, or the server is gone.
+    cat <&"$INPUT" >/dev/null &
+    READER=$!
+    wait -n "$SERVER" "$READER" || true
+    kill -0 "$SERVER" 2>/dev/null || die $EX_UNAVAILABLE "$PART ended by itself: $(last_words)"
+}
+
+# --- the life of a server ------------------------------------------------------------------
+
+# launch COMMAND...: starts the server as the leader of its own process group, so that what it
+# starts in turn ends with it.
+launch() {
+    setsid "$@" >"$DIR/log" 2>&1 </dev/null {INPUT}<&- &
+    SERVER=$!
+}
+
+await_ready() {
+    local deadline=$((SECONDS + READY_S))
+    until "ready_$PART"; do
+        kill -0 "$SERVER" 2>/dev/null || die $EX_UNAVAILABLE "$PART did not start: $(last_words)"
+        # The one who asked for the server may be gone before it is ready.
+        if read -r -t 0.1 -u "$INPUT"; then :; elif [ $? -le 128 ]; then exit 0; fi
+        [ $SECONDS -lt $deadline ] ||
+            die $EX_UNAVAILABLE "$PART does not answer after $READY_S s: $(last_words)"
+    done
+}
+
+last_words() {
+    printf 'its log ends with\n'
+    tail -n 8 "$DIR/log" 2>/dev/null | sed 's/^/    /'
+}
+
+end() {
+    trap '' TERM INT HUP
+    kill "${READER:-}" 2>/dev/null || true
+    if [ -n "${SERVER:-}" ]; then
+        kill -TERM -- "-$SERVER" 2>/dev/null || true
+        local tenths=0
+        while kill -0 -- "-$SERVER" 2>/dev/null && [ $tenths -lt $((END_S * 10)) ]; do
+            sleep 0.1
+            tenths=$((tenths + 1))
+        done
+        kill -KILL -- "-$SERVER" 2>/dev/null || true
+    fi
+    [ -z "${TEMPORARY:-}" ] || rm -rf "$TEMPORARY"
+}
+
+# The folder of the server. murmurd, started as root, becomes the user mumble-server: then the
+# folder is that user's, and lies where that user can go.
+lay_folder() {
+    DIR=$1
+    if [ -z "$DIR" ]; then
+        TEMPORARY=$(mktemp -d "${TMPDIR:-/tmp}/mumble-ai-$PART.XXXXXX")
+        DIR=$TEMPORARY
+    fi
+    mkdir -p "$DIR"
+    DIR=$(cd "$DIR" && pwd)
+    [ "$PART" = mumble ] && [ "$(id -u)" -eq 0 ] || return 0
+    chown mumble-server "$DIR"
+    chmod 0700 "$DIR"
+    setpriv --reuid mumble-server --clear-groups test -w "$DIR" || die $EX_UNAVAILABLE \
+        "murmurd runs as the user mumble-server, who cannot reach $DIR: name a folder that it can"
+}
+
+# --- Mumble --------------------------------------------------------------------------------
+
+start_mumble() {
+    local murmurd ini=$DIR/murmur.ini password=${MUMBLE_SUPERUSER_PASSWORD:-}
+    murmurd=$(command -v murmurd || command -v mumble-server) ||
+        die $EX_UNAVAILABLE "no Mumble server is installed: run scripts/install.sh apt"
+    # The first of two equal keys is lost, so MUMBLE_INI_EXTRA may change any of these.
+    cat >"$ini" <<INI
+database=$DIR/database.sqlite
+host=127.0.0.1
+port=$PORT
+users=100
+bandwidth=130000
+bonjour=false
+registerName=Mumble-AI
+${MUMBLE_INI_EXTRA:-}
+INI
+    [ -n "$password" ] || password=$(head -c 12 /dev/urandom | base64)
+    (umask 077 && printf '%s\n' "$password" >"$DIR/superuser")
+    [ "$(id -u)" -ne 0 ] || chown mumble-server "$ini"
+    # Makes the tables, sets the password, ends.
+    "$murmurd" -ini "$ini" -supw "$password" >"$DIR/log" 2>&1 </dev/null || true
+    [ -z "${MUMBLE_CHANNELS:-}" ] || make_channels
+    launch "$murmurd" -ini "$ini" -fg
+}
+
+make_channels() {
+    python3 - "$DIR/database.sqlite" "$MUMBLE_CHANNELS" <<'PY'
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as db:
+    for channel, name in enumerate(sys.argv[2].splitlines(), start=1):
+        db.execute(
+            "INSERT OR IGNORE INTO channels (server_id, channel_id, parent_id, name, inheritacl)"
+            " VALUES (1, ?, 0, ?, 1)", (channel, name))
+PY
+    [ "$(id -u)" -ne 0 ] || chown mumble-server "$DIR"/database.sqlite*
+}
+
+ready_mumble() { port_taken "$PORT" && answers_mumble 127.0.0.1 "$PORT"; }
+
+# --- the engines ---------------------------------------------------------------------------
+
+start_whisper() {
+    local model=${WHISPER_MODEL_DIR:-$CACHE/models/whisper-tiny.en}
+    [ -x "$CACHE/speech/bin/faster-whisper-server" ] && [ -f "$model/model.bin" ] ||
+        die $EX_UNAVAILABLE "faster-whisper or its model is not there: run scripts/install.sh speech"
+    # The server calls its model by this name when a request names none.
+    cat >"$DIR/whisper.yaml" <<YAML
+batch_size: 1
+model_options: {device: cpu, compute_type: int8, cpu_threads: $THREADS}
+models:
+  - {name: whisper-1, path: "$model", transcribe_options: {language: en, beam_size: 1}}
+YAML
+    launch env HF_HUB_OFFLINE=1 OMP_NUM_THREADS=$THREADS "$CACHE/speech/bin/faster-whisper-server" \
+        --config "$DIR/whisper.yaml" --host 127.0.0.1 --port "$PORT"
+}
+
+ready_whisper() { [ "$(http_status 2 "http://127.0.0.1:$PORT/health")" = 200 ]; }
+
+start_piper() {
+    local voice=$CACHE/models/piper/en_US-joe-medium.onnx
+    [ -x "$CACHE/speech/bin/python" ] && [ -f "$voice" ] ||
+        die $EX_UNAVAILABLE "Piper or its voice is not there: run scripts/install.sh speech"
+    launch env OMP_NUM_THREADS=$THREADS "$CACHE/speech/bin/python" -m piper.http_server \
+        --host 127.0.0.1 --port "$PORT" -m "$voice"
+}
+
+ready_piper() { [ "$(http_status 2 "http://127.0.0.1:$PORT/voices")" = 200 ]; }
+
+start_ollama() {
+    ollama_command >/dev/null ||
+        die $EX_UNAVAILABLE "no Ollama is installed: run scripts/install.sh ollama"
+    export OLLAMA_KEEP_ALIVE=${OLLAMA_KEEP_ALIVE:-30m}
+    # Another server of ours may be reading the same models: nothing is swept away at the start.
+    export OLLAMA_NOPRUNE=1
+    launch bash -c '. "$0" && run_ollama "$@"' "$SCRIPTS/kit.sh" "127.0.0.1:$PORT" serve
+}
+
+ready_ollama() {
+    answers_ollama "http://127.0.0.1:$PORT" || return 1
+    with_lock create_packaged_models "127.0.0.1:$PORT"
+}
+
+main "$@"
