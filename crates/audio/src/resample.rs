@@ -3,7 +3,7 @@
 use audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
 
-/// The length of sound that is transformed at once, in blocks per second: 10 ms.
+/// How many blocks of sound are transformed in a second: each is at least 10 ms long.
 ///
 /// A longer block filters more sharply, a shorter one waits less for its samples.
 const BLOCKS_PER_SECOND: u32 = 100;
@@ -17,8 +17,9 @@ const MAX_RATE: u32 = 768_000;
 /// What comes out is aligned with what went in: the filter's own delay is cut off at the start
 /// and made good by [`flush`](Self::flush), so that all pushes and the flush together give
 /// `samples × to / from` samples (rounded to the nearest). Between, the output lags behind by at
-/// most two blocks, which is 20 ms for all usual rates (a block grows to `from` divided by the
-/// greatest common divisor of both rates where that is longer). At most one block is buffered.
+/// most a block and a half. A block is 10 to 14 ms for the rates of Mumble and of speech engines;
+/// rates with a small common divisor need longer ones (22,050 to 16,000 Hz: 40 ms). At most one
+/// block is buffered.
 pub struct Resampler {
     from: u64,
     to: u64,
@@ -123,7 +124,14 @@ impl std::fmt::Debug for Resampler {
 }
 
 fn transform(from: u32, to: u32) -> Fft<f32> {
-    let block = (from / BLOCKS_PER_SECOND).max(1) as usize;
+    // The filter is centred on a sample only when its length is even.
+    let smallest = from / common_divisor(from, to);
+    let step = if smallest.is_multiple_of(2) {
+        smallest
+    } else {
+        smallest * 2
+    };
+    let block = (from / BLOCKS_PER_SECOND).max(1).next_multiple_of(step) as usize;
     let window = WindowFunction::BlackmanHarris2;
     Fft::new_custom(
         from as usize,
@@ -135,6 +143,10 @@ fn transform(from: u32, to: u32) -> Fft<f32> {
         FixedSync::Both,
     )
     .expect("both rates and the block are at least 1")
+}
+
+fn common_divisor(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { common_divisor(b, a % b) }
 }
 
 #[cfg(test)]
@@ -191,8 +203,13 @@ mod tests {
     }
 
     #[test]
-    fn the_output_lags_by_at_most_two_blocks() {
+    fn the_output_lags_by_a_block_and_a_half() {
         for (from, to) in PAIRS {
+            let allowed = if (from, to) == (22_050, 16_000) {
+                0.060
+            } else {
+                0.021
+            };
             let mut resampler = Resampler::new(from, to);
             let (mut taken, mut given) = (0.0, 0.0);
             for _ in 0..100 {
@@ -200,7 +217,7 @@ mod tests {
                 taken += chunk.len() as f64 / f64::from(from);
                 given += resampler.push(&chunk).len() as f64 / f64::from(to);
                 assert!(
-                    taken - given < 0.021,
+                    taken - given < allowed,
                     "{from} to {to} Hz lags by {} s",
                     taken - given
                 );
