@@ -116,6 +116,7 @@ impl Http {
         serde_json::from_slice(&body).map_err(|error| garbage(error.to_string()))
     }
 
+    /// What the server was opened with.
     pub(crate) fn server(&self) -> &Server {
         &self.server
     }
@@ -129,7 +130,7 @@ impl Http {
 /// The innermost cause of an error: the outer layers only say that a request failed.
 pub(crate) fn cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = error_source(cause) {
+    while let Some(inner) = cause.source() {
         cause = inner;
     }
     one_line(&cause.to_string())
@@ -152,12 +153,6 @@ pub(crate) fn said(body: &[u8]) -> String {
 pub(crate) fn error_text(json: &serde_json::Value) -> Option<&str> {
     let error = json.get("error").or_else(|| json.get("detail"))?;
     error.as_str().or_else(|| error.get("message")?.as_str())
-}
-
-fn error_source<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> Option<&'a (dyn std::error::Error + 'static)> {
-    error.source()
 }
 
 fn one_line(text: &str) -> String {

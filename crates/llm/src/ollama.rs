@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::{self, Frame};
 use crate::frames::Lines;
-use crate::http::Http;
+use crate::http::{self, Http};
 use crate::{Chat, ChatError, Message, Request, Server};
 
 pub(crate) fn open(server: Server) -> Result<Arc<dyn Chat>, ChatError> {
@@ -37,7 +37,7 @@ impl Chat for Ollama {
                 status: 404,
                 reason,
                 ..
-            } if reason.contains("not found, try") => unknown_model(base, model),
+            } if is_about_a_model(&reason) => unknown_model(base, model),
             other => other,
         })
     }
@@ -156,9 +156,9 @@ fn read(line: &str) -> Result<Frame, ChatError> {
         url: String::new(),
         reason: reason.into(),
     };
-    let line: Line =
+    let parsed: Line =
         serde_json::from_str(line).map_err(|_| garbage("a line of its answer is not JSON"))?;
-    match line {
+    match parsed {
         Line {
             error: Some(reason),
             ..
@@ -184,6 +184,12 @@ fn tagged(model: &str) -> String {
     } else {
         format!("{model}:latest")
     }
+}
+
+/// Whether a server's words of refusal are about a model: "model 'x' not found", in older servers
+/// followed by ", try pulling it first".
+fn is_about_a_model(reason: &str) -> bool {
+    reason.starts_with("model ") && reason.contains("not found")
 }
 
 fn unknown_model(url: String, model: String) -> ChatError {

@@ -70,11 +70,8 @@ impl Chat for OpenAi {
                 [] => "it has none at all".to_owned(),
                 _ => format!("it has {}", names.join(", ")),
             };
-            Err(ChatError::UnknownModel {
-                url: http.base().to_owned(),
-                model,
-                help,
-            })
+            let (url, model) = (http.base().to_owned(), model.clone());
+            Err(ChatError::UnknownModel { url, model, help })
         })
     }
 }
