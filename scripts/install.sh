@@ -15,6 +15,7 @@
 # running server is to be used).
 # Exit codes: 64 an unknown part, 69 something is missing and the line before says what to do.
 set -euo pipefail
+# shellcheck source=scripts/kit.sh
 . "$(dirname "$0")/kit.sh"
 
 OLLAMA_URL=${OLLAMA_URL:-http://127.0.0.1:11434}

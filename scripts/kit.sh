@@ -7,6 +7,7 @@
 CACHE=${MUMBLE_AI_CACHE:-${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/mumble-ai}
 
 # sysexits.h: what a person must change is a usage error, what is not there is unavailable.
+# shellcheck disable=SC2034 # used by those who source this
 EX_USAGE=64
 EX_UNAVAILABLE=69
 

@@ -11,6 +11,7 @@
 # whatever else `mumble-ai config` shows; QUESTION (default: the capital of France); ONCE.
 # Exit codes: 64 a wrong setting, 69 something is missing and the line before says what to do.
 set -euo pipefail
+# shellcheck source=scripts/kit.sh
 . "$(dirname "$0")/kit.sh"
 cd "$SCRIPTS/.."
 

@@ -5,8 +5,8 @@
 #
 # Prints `ready` once the server answers its protocol; says why on standard error when it does
 # not. The server ends when standard input reaches its end, on TERM and on INT: it cannot
-# outlive the program that holds the other end of the pipe. Its data and its log lie in DIR
-# (default: a temporary folder that goes with it).
+# outlive the program that holds the other end of the pipe. Its data, its `log` and its `pid` lie
+# in DIR (default: a temporary folder that goes with it).
 #
 # Environment:
 #   MUMBLE_INI_EXTRA            lines for murmurd's settings, which win over ours
@@ -16,6 +16,7 @@
 #   OLLAMA_KEEP_ALIVE           how long a model stays loaded; default 30m
 # Exit codes: 64 a wrong call, 69 the server could not be started.
 set -euo pipefail
+# shellcheck source=scripts/kit.sh
 . "$(dirname "$0")/kit.sh"
 
 # Enough for a cold start on a small machine that compiles something else meanwhile.
@@ -55,6 +56,7 @@ main() {
 launch() {
     setsid "$@" >"$DIR/log" 2>&1 </dev/null {INPUT}<&- &
     SERVER=$!
+    echo "$SERVER" >"$DIR/pid"
 }
 
 await_ready() {
@@ -149,8 +151,9 @@ ready_mumble() { port_taken "$PORT" && answers_mumble 127.0.0.1 "$PORT"; }
 
 start_whisper() {
     local model=${WHISPER_MODEL_DIR:-$CACHE/models/whisper-tiny.en}
-    [ -x "$CACHE/speech/bin/faster-whisper-server" ] && [ -f "$model/model.bin" ] ||
+    if [ ! -x "$CACHE/speech/bin/faster-whisper-server" ] || [ ! -f "$model/model.bin" ]; then
         die $EX_UNAVAILABLE "faster-whisper or its model is not there: run scripts/install.sh speech"
+    fi
     # The server calls its model by this name when a request names none.
     cat >"$DIR/whisper.yaml" <<YAML
 batch_size: 1
@@ -166,8 +169,9 @@ ready_whisper() { [ "$(http_status 2 "http://127.0.0.1:$PORT/health")" = 200 ]; 
 
 start_piper() {
     local voice=$CACHE/models/piper/en_US-joe-medium.onnx
-    [ -x "$CACHE/speech/bin/python" ] && [ -f "$voice" ] ||
+    if [ ! -x "$CACHE/speech/bin/python" ] || [ ! -f "$voice" ]; then
         die $EX_UNAVAILABLE "Piper or its voice is not there: run scripts/install.sh speech"
+    fi
     launch env OMP_NUM_THREADS=$THREADS "$CACHE/speech/bin/python" -m piper.http_server \
         --host 127.0.0.1 --port "$PORT" -m "$voice"
 }
@@ -180,6 +184,7 @@ start_ollama() {
     export OLLAMA_KEEP_ALIVE=${OLLAMA_KEEP_ALIVE:-30m}
     # Another server of ours may be reading the same models: nothing is swept away at the start.
     export OLLAMA_NOPRUNE=1
+    # shellcheck disable=SC2016 # the inner shell expands them
     launch bash -c '. "$0" && run_ollama "$@"' "$SCRIPTS/kit.sh" "127.0.0.1:$PORT" serve
 }
 

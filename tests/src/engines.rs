@@ -1,0 +1,77 @@
+//! The real engines: faster-whisper, Ollama and Piper, started once for a test process.
+
+use std::env;
+use std::sync::OnceLock;
+use std::thread;
+
+use crate::served::{Served, free_port};
+
+/// The model that the engines' Ollama has: SmolLM2-135M-Instruct, fluent and often wrong.
+pub const SMALL_MODEL: &str = "smollm2:135m";
+
+/// Where the real engines are.
+#[derive(Debug)]
+pub struct Engines {
+    whisper: Engine,
+    ollama: Engine,
+    piper: Engine,
+}
+
+#[derive(Debug)]
+struct Engine {
+    url: String,
+    /// `None` for one that was running already.
+    _served: Option<Served>,
+}
+
+impl Engines {
+    /// The engines of this process. The first call starts them, which takes seconds; it panics
+    /// with the reason when one does not start.
+    ///
+    /// `MUMBLE_AI_TEST_WHISPER`, `MUMBLE_AI_TEST_OLLAMA` and `MUMBLE_AI_TEST_PIPER` name running
+    /// ones to use instead.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Engines> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            thread::scope(|scope| {
+                let whisper = scope.spawn(|| Engine::at("MUMBLE_AI_TEST_WHISPER", "whisper"));
+                let ollama = scope.spawn(|| Engine::at("MUMBLE_AI_TEST_OLLAMA", "ollama"));
+                let piper = scope.spawn(|| Engine::at("MUMBLE_AI_TEST_PIPER", "piper"));
+                Self {
+                    whisper: whisper.join().expect("whisper starts"),
+                    ollama: ollama.join().expect("ollama starts"),
+                    piper: piper.join().expect("piper starts"),
+                }
+            })
+        })
+    }
+
+    /// Base address of faster-whisper-server with the model tiny.en.
+    pub fn whisper(&self) -> &str {
+        &self.whisper.url
+    }
+
+    /// Base address of Ollama, which has [`SMALL_MODEL`].
+    pub fn ollama(&self) -> &str {
+        &self.ollama.url
+    }
+
+    /// Base address of Piper's HTTP server.
+    pub fn piper(&self) -> &str {
+        &self.piper.url
+    }
+}
+
+impl Engine {
+    fn at(variable: &str, part: &str) -> Self {
+        if let Some(url) = env::var(variable).ok().filter(|url| !url.is_empty()) {
+            let url = url.trim_end_matches('/').to_owned();
+            return Self { url, _served: None };
+        }
+        let port = free_port();
+        Self {
+            url: format!("http://127.0.0.1:{port}"),
+            _served: Some(Served::start(part, port, None, &[])),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! A world to try the house in: real servers, scripted engines, recorded questions.
+//!
+//! - [`Engines`]: the real faster-whisper, Ollama and Piper, one set for a test process.
+//! - [`MumbleServer`]: a real murmurd; each one has its own port, folder and certificate.
+//! - [`scripted`]: engines that do what a test tells them, for trouble and for time.
+//! - [`question`]: sentences as sound, spoken by the real Piper.
+//!
+//! Everything listens on 127.0.0.1 and ends with the test process, however that ends.
+
+mod served;
+mod engines;
+mod murmur;
+pub mod scripted;
+pub mod question;
+
+pub use engines::{Engines, SMALL_MODEL};
+pub use murmur::{Autoban, MumbleServer, Options as MumbleOptions};
