@@ -1,6 +1,10 @@
 //! What the dialects share of HTTP: the client, and errors in words.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use futures::StreamExt as _;
+use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
@@ -14,48 +18,56 @@ const MAX_BODY: usize = 4 << 20;
 /// Characters of a server's own words that are passed on.
 const MAX_REASON: usize = 200;
 
+/// How long a connection may take to be made. A server in the same house takes a millisecond.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long an unused connection is kept. Below the five seconds after which common servers
+/// close it themselves, so that no request runs into a closing door.
+const KEEP_IDLE: Duration = Duration::from_secs(4);
+
 /// A server at its base address.
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
     client: Client,
+    /// The address as it may be shown: without the name and the password it can hold.
     base: String,
     server: Server,
 }
 
 impl Http {
-    /// A client with a pool of connections; `base` is the address without the dialect's paths.
-    pub(crate) fn new(server: Server, base: &str) -> Result<Self, ChatError> {
+    /// A client with a pool of connections; `server.url` is the address without the dialect's
+    /// paths.
+    pub(crate) fn new(mut server: Server) -> Result<Self, ChatError> {
+        server.url.truncate(server.url.trim_end_matches('/').len());
         let bad = || ChatError::BadAddress {
             url: server.url.clone(),
         };
-        let base = base.trim_end_matches('/').to_owned();
-        let url = Url::parse(&base).map_err(|_| bad())?;
+        let url = Url::parse(&server.url).map_err(|_| bad())?;
         let host = url
             .host_str()
             .filter(|_| matches!(url.scheme(), "http" | "https"));
-        let host = host
-            .ok_or_else(bad)?
-            .trim_start_matches('[')
-            .trim_end_matches(']');
-        let mut builder = Client::builder().tcp_nodelay(true);
+        let host = host.ok_or_else(bad)?;
+        let mut builder = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(KEEP_IDLE)
+            .tcp_nodelay(true)
+            // A redirected POST loses its body; the address itself must be corrected.
+            .redirect(Policy::none());
         // A proxy named by the environment is for the world outside, not for this machine.
-        if host == "localhost"
-            || host
-                .parse()
-                .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-        {
+        if is_this_machine(host) {
             builder = builder.no_proxy();
         }
+        let client = builder.build().map_err(|_| bad())?;
         Ok(Self {
-            client: builder.build().map_err(|_| bad())?,
-            base,
+            client,
+            base: without_credentials(url),
             server,
         })
     }
 
     /// The full address of a path such as `/api/chat`.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
+        format!("{}{path}", self.server.url)
     }
 
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
@@ -113,7 +125,8 @@ impl Http {
             reason,
         };
         let body = body(response).await.map_err(garbage)?;
-        serde_json::from_slice(&body).map_err(|error| garbage(error.to_string()))
+        serde_json::from_slice(&body)
+            .map_err(|error| garbage(format!("line {} is not as expected", error.line())))
     }
 
     /// What the server was opened with.
@@ -153,6 +166,18 @@ pub(crate) fn said(body: &[u8]) -> String {
 pub(crate) fn error_text(json: &serde_json::Value) -> Option<&str> {
     let error = json.get("error").or_else(|| json.get("detail"))?;
     error.as_str().or_else(|| error.get("message")?.as_str())
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}
+
+fn without_credentials(mut url: Url) -> String {
+    // Both fail only for addresses without a host, which were refused before.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.as_str().trim_end_matches('/').to_owned()
 }
 
 fn one_line(text: &str) -> String {

@@ -15,9 +15,8 @@ use crate::http::{self, Http};
 use crate::{Chat, ChatError, Message, Request, Server};
 
 pub(crate) fn open(server: Server) -> Result<Arc<dyn Chat>, ChatError> {
-    let base = server.url.clone();
     Ok(Arc::new(Ollama {
-        http: Http::new(server, &base)?,
+        http: Http::new(server)?,
     }))
 }
 
@@ -159,10 +158,9 @@ fn read(line: &str) -> Result<Frame, ChatError> {
     let parsed: Line =
         serde_json::from_str(line).map_err(|_| garbage("a line of its answer is not JSON"))?;
     match parsed {
-        Line {
-            error: Some(reason),
-            ..
-        } => Err(ChatError::Failed { reason }),
+        Line { error: Some(_), .. } => Err(ChatError::Failed {
+            reason: http::said(line.as_bytes()),
+        }),
         Line {
             message,
             done: true,

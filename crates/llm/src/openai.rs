@@ -19,11 +19,13 @@ use crate::{Chat, ChatError, Message, Request, Server};
 const MODELS_SHOWN: usize = 8;
 
 /// Takes the base address with or without `/v1`, as both are written in other programs.
-pub(crate) fn open(server: Server) -> Result<Arc<dyn Chat>, ChatError> {
-    let base = server.url.trim_end_matches('/');
-    let base = base.strip_suffix("/v1").unwrap_or(base).to_owned();
+pub(crate) fn open(mut server: Server) -> Result<Arc<dyn Chat>, ChatError> {
+    let url = server.url.trim_end_matches('/');
+    server
+        .url
+        .truncate(url.strip_suffix("/v1").unwrap_or(url).len());
     Ok(Arc::new(OpenAi {
-        http: Http::new(server, &base)?,
+        http: Http::new(server)?,
     }))
 }
 

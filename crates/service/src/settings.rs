@@ -191,15 +191,22 @@ impl Origin {
 /// What stands where a secret would.
 const MASK: &str = "***";
 
-/// An effective value as it may be shown to people.
+/// An effective value as it may be shown to people: no secret, and no password in an address.
 fn shown(entry: &Entry) -> Option<String> {
     let value = entry.value.as_ref()?;
-    let empty = value.as_array().is_some_and(Vec::is_empty);
-    Some(if entry.key.secret && !empty {
-        MASK.into()
-    } else {
-        value.to_string()
-    })
+    if entry.key.secret && value.as_array().is_none_or(|list| !list.is_empty()) {
+        return Some(MASK.into());
+    }
+    let text = value.to_string();
+    let credentials = text.split_once("://").and_then(|(scheme, rest)| {
+        let (host, _) = rest.split_once('/').unwrap_or((rest, ""));
+        let (_, host_alone) = host.rsplit_once('@')?;
+        Some(format!(
+            "{scheme}://{MASK}@{host_alone}{}",
+            &rest[host.len()..]
+        ))
+    });
+    Some(credentials.unwrap_or(text))
 }
 
 /// Lays the user's file over the defaults.
