@@ -6,9 +6,13 @@
 //! - [`turn`]: when does a speaker's turn begin, pause and end?
 //!
 //! Engines fail honestly: no retry, no fallback and no deadline lives here; those are put
-//! around an engine where it is wired.
+//! around an engine where it is wired. What people say is never logged here, at any level.
 
 pub mod stt;
 pub mod tts;
 pub mod vad;
 pub mod turn;
+mod http;
+mod error;
+
+pub use error::ServerError;

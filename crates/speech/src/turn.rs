@@ -1,0 +1,484 @@
+//! When does a speaker's turn begin, pause and end? The endpointing of one speaker, without
+//! input or output.
+//!
+//! The contract: give every piece of the speaker's sound to [`Endpointer::hear`], the release of
+//! the talk key to [`Endpointer::release`], and call [`Endpointer::handle_timeout`] when
+//! [`Endpointer::deadline`] has come; a client in voice activity mode sends nothing in silence,
+//! so time that passes without sound counts as silence.
+//!
+//! Every [`Event::Started`] is followed by exactly one [`Event::Ended`] or [`Event::Discarded`].
+//! Between them, a transcript begun at [`Event::Paused`] is that of the whole turn if the turn
+//! ends with the same revision: then only silence was added.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use audio::{Pcm, SPEECH_HZ};
+
+use crate::vad::{Detect, FRAME, Frames, Vad};
+
+/// Length of one frame.
+const FRAME_TIME: Duration = Duration::from_millis(FRAME as u64 * 1_000 / SPEECH_HZ as u64);
+
+/// Score from which a frame counts as voiced; earshot's own recommendation.
+const VOICED: f32 = 0.5;
+
+/// A turn starts when this many of the last [`ONSET_WINDOW`] frames are voiced: 80 of 96 ms.
+/// Fewer would let noise stop an answer, more would let the answer run on over the speaker.
+const ONSET_VOICED: u32 = 5;
+const ONSET_WINDOW: usize = 6;
+
+/// Speech goes on when this many of the last [`ONGOING_WINDOW`] frames are voiced. A single
+/// voiced frame is a click: it must neither keep a turn open nor spoil a draft.
+const ONGOING_VOICED: u32 = 3;
+const ONGOING_WINDOW: usize = 5;
+
+/// Frames kept from before the first voiced one, 208 ms: soft consonants come before the voice.
+const PRE_ROLL: usize = 13;
+
+/// Frames kept after the last voiced one, 96 ms: a word's end dies away. Less than any pause, so
+/// that it has been heard when a draft is made.
+const TAIL: usize = 6;
+
+/// How far back the quietest point is looked for when a turn is cut, in frames: 3 s.
+const CUT_SEARCH: usize = 187;
+
+/// Frames over which quietness is measured: a plosive's gap is shorter than these 80 ms.
+const CUT_WINDOW: usize = 5;
+
+/// The shortest maximum of a turn, in frames: a second.
+const MIN_MAX: usize = 63;
+
+/// Sound that comes this much later than the sound before it lasted came after a real gap, which
+/// is filled with silence so that words do not run together. The longest packet is 120 ms, so
+/// shorter gaps are the network's.
+const GAP: Duration = Duration::from_millis(120);
+
+/// When a turn ends, and what counts as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Silence that ends a turn. Default 600 ms.
+    pub silence: Duration,
+    /// Silence after which a first transcript is worth while. Default 200 ms.
+    pub pause: Duration,
+    /// The longest turn; who goes on is cut at a quiet point and begins the next one. Default
+    /// 30 s, at least 1 s.
+    pub max: Duration,
+    /// Voice in a turn that is not noise. Default 160 ms: the shortest words are longer.
+    pub min_voiced: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            silence: Duration::from_millis(600),
+            pause: Duration::from_millis(200),
+            max: Duration::from_secs(30),
+            min_voiced: Duration::from_millis(160),
+        }
+    }
+}
+
+/// What a speaker does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// They began to speak, about 90 ms ago. Said early so that an answer can be stopped.
+    Started,
+    /// They are silent for a moment: the turn so far is worth a first transcript.
+    Paused {
+        /// Names this state of the turn.
+        revision: u64,
+        /// The turn so far, as in [`Turn::pcm`].
+        pcm: Pcm,
+    },
+    /// They go on: what was paused is not the whole turn.
+    Resumed,
+    /// The turn is over.
+    Ended(Turn),
+    /// It was no turn after all.
+    Discarded(Discard),
+}
+
+/// Something somebody said, from beginning to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// Names the turn's content: a [`Event::Paused`] of the same revision had the same `pcm`.
+    pub revision: u64,
+    /// The sound at [`SPEECH_HZ`], from 200 ms before the first voice to 100 ms after the last.
+    pub pcm: Pcm,
+    /// How much of it is voice.
+    pub voiced: Duration,
+    /// What ended it.
+    pub reason: Reason,
+    /// When the first voice arrived.
+    pub began: Instant,
+    /// When the last voice arrived.
+    pub last_voice: Instant,
+    /// When the turn was known to be over.
+    pub ended: Instant,
+}
+
+/// What ends a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The talk key was released.
+    Released,
+    /// The speaker was silent for long enough.
+    Silence,
+    /// The turn reached its maximum; the speaker may go on in the next one.
+    TooLong,
+}
+
+/// Why there is no turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discard {
+    /// Less voice than any word has: a click, a cough, a breath.
+    TooShort,
+    /// The talk key was held and released without any voice. No [`Event::Started`] came before.
+    NoVoice,
+}
+
+/// Finds the turns of one speaker. Holds at most [`Config::max`] of sound.
+#[derive(Debug)]
+pub struct Endpointer<D = Vad> {
+    config: Config,
+    detector: D,
+    frames: Frames,
+    /// The latest frames' votes for voice, the newest in the lowest bit.
+    votes: u32,
+    state: State,
+    /// When sound last arrived; none since the talk key was released.
+    last_heard: Option<Instant>,
+    revision: u64,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nobody speaks; the latest frames are kept for the beginning of a turn.
+    Idle(VecDeque<Frame>),
+    Speaking(Speech),
+}
+
+/// A turn under way.
+#[derive(Debug, Default)]
+struct Speech {
+    frames: Vec<Frame>,
+    /// Number of frames up to the last one with speech.
+    speech_end: usize,
+    /// Where the sound ended that [`Event::Paused`] gave, if nothing was said since.
+    draft_end: Option<usize>,
+}
+
+struct Frame {
+    samples: [i16; FRAME],
+    voiced: bool,
+    arrived: Instant,
+}
+
+impl Endpointer {
+    /// For a speaker who has said nothing yet.
+    pub fn new(config: Config) -> Self {
+        Self::with_detector(config, Vad::default())
+    }
+}
+
+impl<D: Detect> Endpointer<D> {
+    /// Like [`Endpointer::new`], with another detector of voice.
+    pub fn with_detector(config: Config, detector: D) -> Self {
+        Self {
+            config,
+            detector,
+            frames: Frames::default(),
+            votes: 0,
+            state: State::Idle(VecDeque::new()),
+            last_heard: None,
+            revision: 0,
+        }
+    }
+
+    /// Takes sound at [`SPEECH_HZ`] that arrived at `now`.
+    pub fn hear(&mut self, now: Instant, samples: &[i16]) -> Vec<Event> {
+        let mut events = self.handle_timeout(now);
+        if samples.is_empty() {
+            return events;
+        }
+        if let Some(gap) = self.gap_before(now, samples.len()) {
+            let silence = vec![0; samples_in(gap.min(self.config.silence))];
+            self.take_all(now, &silence, &mut events);
+        }
+        self.last_heard = Some(now);
+        self.take_all(now, samples, &mut events);
+        events
+    }
+
+    /// The talk key was released at `now`: a turn ends at once.
+    pub fn release(&mut self, now: Instant) -> Vec<Event> {
+        let mut events = Vec::new();
+        if let Some(frame) = self.frames.flush() {
+            self.take(now, frame, &mut events);
+        }
+        match &self.state {
+            State::Speaking(_) => self.end(now, Reason::Released, &mut events),
+            State::Idle(recent) if !recent.is_empty() => {
+                events.push(Event::Discarded(Discard::NoVoice));
+            }
+            State::Idle(_) => {}
+        }
+        self.state = State::Idle(VecDeque::new());
+        self.votes = 0;
+        self.last_heard = None;
+        self.detector.reset();
+        events
+    }
+
+    /// Lets time pass: silence may have paused or ended the turn.
+    pub fn handle_timeout(&mut self, now: Instant) -> Vec<Event> {
+        let mut events = Vec::new();
+        let waited = self
+            .last_heard
+            .map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
+        let unframed = time_of(self.frames.pending());
+        self.handle_silence(now, unframed + waited, &mut events);
+        events
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do if no sound comes.
+    pub fn deadline(&self) -> Option<Instant> {
+        let State::Speaking(speech) = &self.state else {
+            return None;
+        };
+        let limit = if speech.draft_end.is_none() {
+            self.config.pause
+        } else {
+            self.config.silence
+        };
+        let heard = speech.silence() + time_of(self.frames.pending());
+        Some(self.last_heard? + limit.saturating_sub(heard))
+    }
+
+    fn gap_before(&self, now: Instant, samples: usize) -> Option<Duration> {
+        let waited = now.saturating_duration_since(self.last_heard?);
+        waited
+            .checked_sub(time_of(samples))
+            .filter(|gap| *gap > GAP)
+    }
+
+    fn take_all(&mut self, now: Instant, samples: &[i16], events: &mut Vec<Event>) {
+        for frame in self.frames.push(samples) {
+            self.take(now, frame, events);
+        }
+    }
+
+    fn take(&mut self, now: Instant, samples: [i16; FRAME], events: &mut Vec<Event>) {
+        let voiced = self.detector.score(&samples) >= VOICED;
+        self.votes = self.votes << 1 | u32::from(voiced);
+        let started = voiced && self.votes_in(ONSET_WINDOW) >= ONSET_VOICED;
+        let goes_on = voiced && self.votes_in(ONGOING_WINDOW) >= ONGOING_VOICED;
+        let frame = Frame {
+            samples,
+            voiced,
+            arrived: now,
+        };
+        match &mut self.state {
+            State::Idle(recent) => {
+                recent.push_back(frame);
+                if started {
+                    let speech = Speech::begin(recent);
+                    self.begin(speech, events);
+                } else if recent.len() > PRE_ROLL + ONSET_WINDOW {
+                    recent.pop_front();
+                }
+            }
+            State::Speaking(speech) => {
+                speech.frames.push(frame);
+                if goes_on {
+                    speech.speech_end = speech.frames.len();
+                    if let Some(end) = speech.draft_end.take() {
+                        self.revision += 1;
+                        if speech.voiced(end) >= self.config.min_voiced {
+                            events.push(Event::Resumed);
+                        }
+                    }
+                }
+            }
+        }
+        self.handle_silence(now, Duration::ZERO, events);
+        self.handle_length(now, events);
+    }
+
+    fn begin(&mut self, speech: Speech, events: &mut Vec<Event>) {
+        self.revision += 1;
+        self.state = State::Speaking(speech);
+        events.push(Event::Started);
+    }
+
+    /// `beyond` is the silence after the last whole frame.
+    fn handle_silence(&mut self, now: Instant, beyond: Duration, events: &mut Vec<Event>) {
+        let State::Speaking(speech) = &mut self.state else {
+            return;
+        };
+        let silence = speech.silence() + beyond;
+        if silence >= self.config.pause && speech.draft_end.is_none() {
+            let end = speech.trimmed_end();
+            speech.draft_end = Some(end);
+            if speech.voiced(end) >= self.config.min_voiced {
+                events.push(Event::Paused {
+                    revision: self.revision,
+                    pcm: speech.pcm(end),
+                });
+            }
+        }
+        if silence >= self.config.silence {
+            self.end(now, Reason::Silence, events);
+        }
+    }
+
+    fn handle_length(&mut self, now: Instant, events: &mut Vec<Event>) {
+        let max = frames_in(self.config.max).max(MIN_MAX);
+        let State::Speaking(speech) = &mut self.state else {
+            return;
+        };
+        if speech.frames.len() < max {
+            return;
+        }
+        // Who is silent just now has nothing to lose by a cut.
+        let rest = if speech.draft_end.is_none() {
+            speech.cut_at_quietest()
+        } else {
+            None
+        };
+        self.end(now, Reason::TooLong, events);
+        if let Some(rest) = rest {
+            self.begin(rest, events);
+        }
+    }
+
+    fn end(&mut self, now: Instant, reason: Reason, events: &mut Vec<Event>) {
+        let idle = State::Idle(VecDeque::new());
+        let State::Speaking(speech) = std::mem::replace(&mut self.state, idle) else {
+            return;
+        };
+        let end = speech.draft_end.unwrap_or_else(|| speech.trimmed_end());
+        let voiced = speech.voiced(end);
+        events.push(if voiced < self.config.min_voiced {
+            Event::Discarded(Discard::TooShort)
+        } else {
+            Event::Ended(Turn {
+                revision: self.revision,
+                pcm: speech.pcm(end),
+                voiced,
+                reason,
+                began: speech
+                    .frames
+                    .iter()
+                    .find(|f| f.voiced)
+                    .map_or(now, |f| f.arrived),
+                last_voice: speech.frames[..speech.speech_end]
+                    .last()
+                    .map_or(now, |f| f.arrived),
+                ended: now,
+            })
+        });
+        self.votes = 0;
+    }
+
+    fn votes_in(&self, window: usize) -> u32 {
+        (self.votes & ((1 << window) - 1)).count_ones()
+    }
+}
+
+impl Speech {
+    /// Takes the turn's beginning out of the latest frames, of which the last ones are voiced.
+    fn begin(recent: &mut VecDeque<Frame>) -> Self {
+        let onset = recent.len().saturating_sub(ONSET_WINDOW);
+        let first = recent
+            .iter()
+            .skip(onset)
+            .position(|frame| frame.voiced)
+            .unwrap_or_default();
+        recent.drain(..(onset + first).saturating_sub(PRE_ROLL));
+        let frames: Vec<_> = recent.drain(..).collect();
+        Self {
+            speech_end: frames.len(),
+            frames,
+            draft_end: None,
+        }
+    }
+
+    /// Frames of silence at the end, in time.
+    fn silence(&self) -> Duration {
+        FRAME_TIME * (self.frames.len() - self.speech_end) as u32
+    }
+
+    /// Where the silence at the end is cut off.
+    fn trimmed_end(&self) -> usize {
+        (self.speech_end + TAIL).min(self.frames.len())
+    }
+
+    fn pcm(&self, end: usize) -> Pcm {
+        let frames = self.frames[..end].iter();
+        Pcm::new(SPEECH_HZ, frames.flat_map(|frame| frame.samples).collect())
+    }
+
+    fn voiced(&self, end: usize) -> Duration {
+        FRAME_TIME
+            * self.frames[..end]
+                .iter()
+                .filter(|frame| frame.voiced)
+                .count() as u32
+    }
+
+    /// Keeps what was said before the quietest of the latest moments and gives what was said
+    /// after it, if there was anything.
+    fn cut_at_quietest(&mut self) -> Option<Self> {
+        let loudness: Vec<u32> = self.frames.iter().map(Frame::loudness).collect();
+        let earliest = loudness.len().saturating_sub(CUT_SEARCH);
+        let windows = loudness[earliest..]
+            .windows(CUT_WINDOW)
+            .map(|window| window.iter().sum::<u32>());
+        let (quietest, _) = windows.enumerate().min_by_key(|(_, loudness)| *loudness)?;
+        let cut = earliest + quietest + CUT_WINDOW / 2;
+        let rest = Self {
+            frames: self.frames.split_off(cut),
+            speech_end: self.speech_end.saturating_sub(cut),
+            draft_end: None,
+        };
+        let last_voiced = self.frames.iter().rposition(|frame| frame.voiced);
+        self.speech_end = last_voiced.map_or(0, |last| last + 1);
+        (rest.speech_end > 0).then_some(rest)
+    }
+}
+
+impl Frame {
+    fn loudness(&self) -> u32 {
+        let sum: u32 = self
+            .samples
+            .iter()
+            .map(|sample| u32::from(sample.unsigned_abs()))
+            .sum();
+        sum / FRAME as u32
+    }
+}
+
+/// Shows what was decided about the frame, not its sound.
+impl std::fmt::Debug for Frame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.voiced {
+            "Frame(voiced)"
+        } else {
+            "Frame(unvoiced)"
+        })
+    }
+}
+
+fn time_of(samples: usize) -> Duration {
+    Duration::from_micros(samples as u64 * 1_000_000 / u64::from(SPEECH_HZ))
+}
+
+fn samples_in(time: Duration) -> usize {
+    (time.as_micros() as u64 * u64::from(SPEECH_HZ) / 1_000_000) as usize
+}
+
+fn frames_in(time: Duration) -> usize {
+    samples_in(time).div_ceil(FRAME)
+}
