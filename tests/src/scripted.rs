@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use audio::Pcm;
@@ -146,7 +147,9 @@ impl<A: Clone + Send + 'static> Scripted<A> {
     /// Ends every connection and refuses new ones, as an engine that died does.
     pub fn stop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            // A runtime must not be waited for inside another one, but on a plain thread.
+            let ending = thread::spawn(move || runtime.shutdown_timeout(PATIENCE));
+            ending.join().expect("its tasks end at their next await");
         }
     }
 
@@ -172,7 +175,6 @@ impl<A: Clone + Send + 'static> Scripted<A> {
 
 impl<A> Drop for Scripted<A> {
     fn drop(&mut self) {
-        // A runtime must not be waited for inside another one.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -311,6 +313,8 @@ fn send<A: Send + 'static>(wire: Wire, ending: Ending, asker: Asker<A>) -> Respo
             }
             Ending::Broken => {
                 asker.served();
+                // What was sent so far goes out when there is nothing more to send at once.
+                tokio::task::yield_now().await;
                 Err(std::io::Error::other("told to break off"))
             }
             Ending::Never => {
