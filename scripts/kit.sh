@@ -57,7 +57,7 @@ step() {
         tail -n 15 "$log" | sed 's/^/    /' >&2
         rm -f "$log"
         printf '%s: %s failed after %d s\n' "$SCRIPT" "$name" $((SECONDS - started)) >&2
-        return "$status"
+        return $EX_UNAVAILABLE
     fi
     rm -f "$log"
     say "$name: done in $((SECONDS - started)) s"
