@@ -1,1 +1,42 @@
-//! a Mumble user: joins, hears each speaker apart, speaks
+//! A Mumble user: joins, hears each speaker apart, speaks.
+//!
+//! [`join`] starts the user's life and gives the two ends to hold: a [`Client`] to act with and
+//! [`Events`] to react to. Below that, sound travels in the order of the modules: `client`
+//! (the only one with sockets) hands bytes to `session` (the protocol without I/O), which cuts
+//! them out of the stream (`control`), unseals (`crypt`) and reads them (`datagram`) and gives
+//! them to `hear`; what is said goes from `speak` the same way back.
+
+mod config;
+mod limiter;
+mod error;
+mod event;
+mod handle;
+mod client;
+mod identity;
+mod pin;
+pub mod trust;
+mod session;
+mod proto;
+mod control;
+mod crypt;
+mod datagram;
+mod varint;
+mod roster;
+mod hear;
+mod speak;
+pub mod text;
+mod outbox;
+mod inbox;
+
+pub use client::join;
+pub use config::{Config, DEFAULT_BITRATE, DEFAULT_PORT, InvalidPin, Pin};
+pub use error::{JoinError, KNOWN_CHANNELS, SpeechError, StateError, TextError};
+pub use event::{
+    ChannelId, Event, Heard, RosterChange, ServerInfo, SessionId, TextMessage, TextScope, To,
+    Version,
+};
+pub use handle::{Client, Events};
+pub use limiter::ConnectionLimit;
+pub use pin::{Fingerprint, InvalidFingerprint};
+pub use roster::{Channel, Roster, User};
+pub use speak::{MOST_QUEUED, MOST_UTTERANCES, Playing, Speech};

@@ -1,0 +1,201 @@
+//! The way to a server: TCP, then TLS with both certificates.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use rustls::{
+    AlertDescription, ClientConfig, Error as TlsError, crypto::ring, pki_types::ServerName,
+};
+use tokio::{net::TcpStream, task::spawn_blocking, time::timeout};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use crate::config::{Config, Pin};
+use crate::error::{JoinError, StateError};
+use crate::identity::Identity;
+use crate::pin::{Fingerprint, KnownServers, PinVerifier};
+
+/// How long a server may take to accept the TCP connection.
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+
+/// How long the TLS handshake may take.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
+/// A stream to a server whose certificate has been accepted.
+#[derive(Debug)]
+pub(crate) struct Dialled {
+    pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) peer: SocketAddr,
+    /// What the server showed.
+    pub(crate) fingerprint: Fingerprint,
+}
+
+/// Connects, and pins the server's certificate if it is the first one seen.
+pub(crate) async fn dial(config: &Config) -> Result<Dialled, JoinError> {
+    let state = State::load(config).await?;
+    let provider = Arc::new(ring::default_provider());
+    let verifier = Arc::new(PinVerifier::new(state.expected, Arc::clone(&provider)));
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| {
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::clone(&verifier) as _)
+                .with_client_auth_cert(vec![state.identity.certificate], state.identity.key)
+        })
+        .map_err(|error| JoinError::CertificateRejected(error.to_string()))?;
+
+    let stream = timeout(
+        CONNECT_TIME,
+        TcpStream::connect((config.host.as_str(), config.port)),
+    )
+    .await
+    .map_err(|_| timed_out(config, CONNECT_TIME, "connecting"))?
+    .map_err(|source| unreachable(config, source))?;
+    let peer = stream
+        .peer_addr()
+        .map_err(|source| unreachable(config, source))?;
+    // Tunnelled voice must not wait for more to come.
+    stream
+        .set_nodelay(true)
+        .map_err(|source| unreachable(config, source))?;
+
+    let stream = timeout(
+        HANDSHAKE_TIME,
+        TlsConnector::from(Arc::new(tls)).connect(server_name(config, peer), stream),
+    )
+    .await
+    .map_err(|_| timed_out(config, HANDSHAKE_TIME, "during the TLS handshake"))?
+    .map_err(|error| handshake_failed(config, state.expected, &verifier, &error))?;
+    let Some(fingerprint) = verifier.shown() else {
+        return Err(not_mumble(config, "it shows no certificate"));
+    };
+    if config.pin == Pin::Tofu && state.expected.is_none() {
+        let (known, host, port) = (state.known, config.host.clone(), config.port);
+        blocking(move || known.pin(&host, port, fingerprint)).await?;
+        tracing::info!(host = config.host, port = config.port, %fingerprint, "a new server's certificate was pinned");
+    }
+    Ok(Dialled {
+        stream,
+        peer,
+        fingerprint,
+    })
+}
+
+/// If the stream broke because of the own certificate: the error that says so.
+pub(super) fn certificate_refused(error: &io::Error) -> Option<JoinError> {
+    match error.get_ref()?.downcast_ref()? {
+        TlsError::AlertReceived(
+            alert @ (AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateRequired
+            | AlertDescription::UnknownCA),
+        ) => Some(JoinError::CertificateRejected(format!("{alert:?}"))),
+        _ => None,
+    }
+}
+
+/// What lies in the state folder.
+struct State {
+    identity: Identity,
+    known: KnownServers,
+    expected: Option<Fingerprint>,
+}
+
+impl State {
+    async fn load(config: &Config) -> Result<Self, JoinError> {
+        let Config {
+            host,
+            port,
+            username,
+            state_dir,
+            pin,
+            ..
+        } = config.clone();
+        blocking(move || {
+            let identity = Identity::load_or_make(&state_dir, &username)?;
+            let known = KnownServers::in_folder(&state_dir);
+            let expected = match pin {
+                Pin::Tofu => known.find(&host, port)?,
+                Pin::Off => None,
+                Pin::Sha256(digest) => Some(Fingerprint(digest)),
+            };
+            Ok(Self {
+                identity,
+                known,
+                expected,
+            })
+        })
+        .await
+    }
+}
+
+/// Runs what waits for the disk where it does not hold up the voices of other users.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StateError> + Send + 'static,
+) -> Result<T, JoinError> {
+    match spawn_blocking(work).await {
+        Ok(done) => Ok(done?),
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// The name to ask for; an address where the configured name is none that TLS knows.
+fn server_name(config: &Config, peer: SocketAddr) -> ServerName<'static> {
+    ServerName::try_from(config.host.clone()).unwrap_or_else(|_| peer.ip().into())
+}
+
+fn handshake_failed(
+    config: &Config,
+    expected: Option<Fingerprint>,
+    verifier: &PinVerifier,
+    error: &io::Error,
+) -> JoinError {
+    let (host, port) = (config.host.clone(), config.port);
+    if let (Some(expected), Some(found)) = (expected, verifier.shown())
+        && expected != found
+    {
+        return JoinError::PinMismatch {
+            host,
+            port,
+            expected,
+            found,
+        };
+    }
+    if let Some(refused) = certificate_refused(error) {
+        return refused;
+    }
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::BrokenPipe => JoinError::HungUp { host, port },
+        _ => not_mumble(config, &error.to_string()),
+    }
+}
+
+fn not_mumble(config: &Config, detail: &str) -> JoinError {
+    JoinError::NotMumble {
+        host: config.host.clone(),
+        port: config.port,
+        detail: detail.to_owned(),
+    }
+}
+
+fn unreachable(config: &Config, source: io::Error) -> JoinError {
+    JoinError::Unreachable {
+        host: config.host.clone(),
+        port: config.port,
+        source,
+    }
+}
+
+fn timed_out(config: &Config, after: Duration, during: &'static str) -> JoinError {
+    let (host, port) = (config.host.clone(), config.port);
+    JoinError::TimedOut {
+        host,
+        port,
+        seconds: after.as_secs(),
+        during,
+    }
+}

@@ -1,0 +1,259 @@
+//! Sealed datagrams: OCB2-AES128 as Mumble uses it, with what replay, loss and forgery need.
+//!
+//! A datagram is one byte of nonce, three bytes of tag, then the ciphertext. Each direction
+//! counts its own 128-bit nonce; the receiver completes it from the one byte that is sent.
+//! Nothing here changes before a tag has been verified: whoever forges datagrams can waste some
+//! AES blocks and nothing else.
+
+mod ocb2;
+
+use ocb2::{BLOCK, Ocb2, TAG};
+
+/// Bytes that sealing adds in front.
+pub(crate) const OVERHEAD: usize = 1 + TAG;
+
+/// A datagram this far behind the newest one is given up as too late, as in Mumble.
+const LATEST: i8 = -29;
+
+/// Key and nonces of one connection.
+#[derive(Debug)]
+pub(crate) struct Crypt {
+    cipher: Ocb2,
+    /// The nonce that the last sealed datagram had.
+    sealing: u128,
+    /// The newest nonce that was verified.
+    opening: u128,
+    /// Bit n is set when the nonce `opening - n` was verified.
+    seen: u64,
+    stats: CryptStats,
+}
+
+/// How well datagrams arrive; the server is told in pings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CryptStats {
+    /// Verified.
+    pub(crate) good: u32,
+    /// Verified, but behind a newer one.
+    pub(crate) late: u32,
+    /// Never arrived, so far.
+    pub(crate) lost: u32,
+    /// How often nonces had to be agreed on anew.
+    pub(crate) resyncs: u32,
+    /// Dropped: forged, repeated, much too late or too short.
+    pub(crate) dropped: u32,
+}
+
+/// Why a datagram was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dropped {
+    /// Shorter than a nonce and a tag.
+    Short,
+    /// Had been opened before, or is too late to know.
+    Repeated,
+    /// The tag does not fit.
+    Forged,
+}
+
+impl Crypt {
+    /// Takes the key and the nonces that the server sent: `client` for what is sealed here,
+    /// `server` for what is opened.
+    pub(crate) fn new(key: [u8; BLOCK], client: [u8; BLOCK], server: [u8; BLOCK]) -> Self {
+        Self {
+            cipher: Ocb2::new(&key),
+            sealing: u128::from_le_bytes(client),
+            opening: u128::from_le_bytes(server),
+            seen: 0,
+            stats: CryptStats::default(),
+        }
+    }
+
+    /// Seals a datagram.
+    pub(crate) fn seal(&mut self, plain: &[u8]) -> Vec<u8> {
+        self.sealing = self.sealing.wrapping_add(1);
+        let nonce = self.sealing.to_le_bytes();
+        let mut sealed = Vec::with_capacity(OVERHEAD + plain.len());
+        sealed.extend_from_slice(&[nonce[0], 0, 0, 0]);
+        sealed.extend_from_slice(plain);
+        let tag = self.cipher.seal(&nonce, &mut sealed[OVERHEAD..]);
+        sealed[1..OVERHEAD].copy_from_slice(&tag);
+        sealed
+    }
+
+    /// Opens a datagram, or drops and counts it.
+    pub(crate) fn open(&mut self, sealed: &[u8]) -> Result<Vec<u8>, Dropped> {
+        let opened = self.try_open(sealed);
+        if opened.is_err() {
+            self.stats.dropped = self.stats.dropped.wrapping_add(1);
+        }
+        opened
+    }
+
+    fn try_open(&mut self, sealed: &[u8]) -> Result<Vec<u8>, Dropped> {
+        let Some((&[low, ref tag @ ..], body)) = sealed.split_first_chunk::<OVERHEAD>() else {
+            return Err(Dropped::Short);
+        };
+        let ahead = low.wrapping_sub(self.opening as u8) as i8;
+        let late_seen = || self.seen >> ahead.unsigned_abs() & 1 == 1;
+        if ahead == 0 || ahead < LATEST || (ahead < 0 && late_seen()) {
+            return Err(Dropped::Repeated);
+        }
+        let nonce = self.opening.wrapping_add_signed(i128::from(ahead));
+        let mut plain = body.to_vec();
+        if !self.cipher.open(&nonce.to_le_bytes(), &mut plain, tag) {
+            return Err(Dropped::Forged);
+        }
+        self.accept(nonce, ahead);
+        Ok(plain)
+    }
+
+    /// Notes a nonce whose tag was right.
+    fn accept(&mut self, nonce: u128, ahead: i8) {
+        self.stats.good = self.stats.good.wrapping_add(1);
+        if ahead > 0 {
+            let skipped = u32::from(ahead.unsigned_abs()) - 1;
+            self.stats.lost = self.stats.lost.wrapping_add(skipped);
+            self.opening = nonce;
+            self.seen = self.seen.checked_shl(skipped + 1).unwrap_or(0) | 1;
+        } else {
+            self.stats.late = self.stats.late.wrapping_add(1);
+            self.stats.lost = self.stats.lost.saturating_sub(1);
+            self.seen |= 1 << ahead.unsigned_abs();
+        }
+    }
+
+    /// The nonce that the server must continue from to open what is sealed here.
+    pub(crate) fn sealing_nonce(&self) -> [u8; BLOCK] {
+        self.sealing.to_le_bytes()
+    }
+
+    /// Continues from the nonce that the server sent after a request for it.
+    pub(crate) fn resync(&mut self, server: [u8; BLOCK]) {
+        self.opening = u128::from_le_bytes(server);
+        self.seen = 0;
+        self.stats.resyncs = self.stats.resyncs.wrapping_add(1);
+    }
+
+    /// The counts so far.
+    pub(crate) fn stats(&self) -> CryptStats {
+        self.stats
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Both ends of a connection.
+    fn pair() -> (Crypt, Crypt) {
+        let (key, up, down) = ([3; 16], [250; 16], [7; 16]);
+        (Crypt::new(key, up, down), Crypt::new(key, down, up))
+    }
+
+    #[test]
+    fn what_is_sealed_opens_at_the_other_end() {
+        let (mut ours, mut theirs) = pair();
+        for length in 0..200_usize {
+            let plain: Vec<u8> = (0..length).map(|at| (at * 7 + 1) as u8).collect();
+            assert_eq!(theirs.open(&ours.seal(&plain)), Ok(plain));
+        }
+        assert_eq!(
+            theirs.stats(),
+            CryptStats {
+                good: 200,
+                ..CryptStats::default()
+            }
+        );
+    }
+
+    #[test]
+    fn a_repeated_datagram_is_dropped() {
+        let (mut ours, mut theirs) = pair();
+        let sealed = ours.seal(b"once");
+        assert!(theirs.open(&sealed).is_ok());
+        assert_eq!(theirs.open(&sealed), Err(Dropped::Repeated));
+        theirs.open(&ours.seal(b"next")).unwrap();
+        assert_eq!(theirs.open(&sealed), Err(Dropped::Repeated));
+    }
+
+    #[test]
+    fn lost_and_late_datagrams_are_counted() {
+        let (mut ours, mut theirs) = pair();
+        let sealed: Vec<_> = (0..10_u8).map(|n| ours.seal(&[n; 20])).collect();
+        theirs.open(&sealed[0]).unwrap();
+        theirs.open(&sealed[9]).unwrap();
+        assert_eq!(theirs.stats().lost, 8);
+        for late in [4, 2, 8] {
+            assert_eq!(theirs.open(&sealed[late]), Ok(vec![late as u8; 20]));
+            assert_eq!(theirs.open(&sealed[late]), Err(Dropped::Repeated));
+        }
+        let stats = theirs.stats();
+        assert_eq!(
+            (stats.good, stats.late, stats.lost, stats.dropped),
+            (5, 3, 5, 3)
+        );
+    }
+
+    #[test]
+    fn a_datagram_thirty_behind_is_dropped() {
+        let (mut ours, mut theirs) = pair();
+        let sealed: Vec<_> = (0..40).map(|_| ours.seal(b"voice")).collect();
+        theirs.open(&sealed[39]).unwrap();
+        assert_eq!(theirs.open(&sealed[9]), Err(Dropped::Repeated));
+        assert!(theirs.open(&sealed[10]).is_ok());
+    }
+
+    #[test]
+    fn the_nonce_wraps_into_its_higher_bytes() {
+        let key = [9; 16];
+        let mut ours = Crypt::new(key, [0xff; 16], [0; 16]);
+        let mut theirs = Crypt::new(key, [0; 16], [0xff; 16]);
+        for n in 0..1000_u32 {
+            assert_eq!(
+                theirs.open(&ours.seal(&n.to_be_bytes())),
+                Ok(n.to_be_bytes().to_vec())
+            );
+        }
+    }
+
+    #[test]
+    fn after_a_long_silence_a_resync_makes_it_hear_again() {
+        let (mut ours, mut theirs) = pair();
+        for _ in 0..300 {
+            ours.seal(b"lost on the way");
+        }
+        assert!(theirs.open(&ours.seal(b"unheard")).is_err());
+        theirs.resync(ours.sealing_nonce());
+        assert_eq!(theirs.open(&ours.seal(b"heard")), Ok(b"heard".to_vec()));
+        assert_eq!(theirs.stats().resyncs, 1);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn forged_datagrams_change_nothing(forged in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 1..40)) {
+            let (mut ours, mut theirs) = pair();
+            theirs.open(&ours.seal(b"hello")).unwrap();
+            let before = (theirs.opening, theirs.seen);
+            for datagram in &forged {
+                prop_assert!(theirs.open(datagram).is_err());
+            }
+            prop_assert_eq!((theirs.opening, theirs.seen), before);
+            prop_assert_eq!(theirs.stats().dropped, forged.len() as u32);
+            for n in 0..300_u32 {
+                prop_assert_eq!(theirs.open(&ours.seal(&n.to_be_bytes())), Ok(n.to_be_bytes().to_vec()));
+            }
+        }
+
+        #[test]
+        fn one_changed_bit_is_a_forgery(plain: Vec<u8>, at: prop::sample::Index, bit in 0_u8..8) {
+            let (mut ours, mut theirs) = pair();
+            let mut sealed = ours.seal(&plain);
+            let at = at.index(sealed.len());
+            sealed[at] ^= 1 << bit;
+            prop_assert!(theirs.open(&sealed).is_err());
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What a user is told: who came, who spoke, what was written, and what went wrong.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use audio::Pcm;
+
+use crate::error::JoinError;
+
+/// A user's number on the server, given anew at each connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u32);
+
+/// A channel's number on the server; 0 is the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChannelId(pub u32);
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The user is logged in and in its channel.
+    Joined {
+        /// The user itself.
+        me: SessionId,
+        /// What the server told about itself.
+        server: ServerInfo,
+    },
+    /// An attempt to connect failed, or a connection broke. The next attempt comes by itself.
+    Lost {
+        /// Why.
+        error: JoinError,
+        /// When it will be tried again.
+        retry_in: Duration,
+    },
+    /// Somebody spoke.
+    Heard(Heard),
+    /// Somebody wrote.
+    Text(TextMessage),
+    /// Somebody came, left or changed; see [`Client::roster`](crate::Client::roster).
+    Roster(RosterChange),
+    /// The server refused something that was asked of it.
+    Denied {
+        /// In words.
+        reason: String,
+    },
+}
+
+/// What a server tells about itself when a user joins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerInfo {
+    /// Its name for its own version, such as "1.3.4".
+    pub release: String,
+    /// Its protocol version.
+    pub version: Version,
+    /// The highest bit rate that it allows a speaker, headers included, if it has a limit.
+    pub max_bandwidth: Option<u32>,
+    /// Its greeting, as plain text.
+    pub welcome: String,
+    /// Whether UDP had answered by now; it may do so later, or cease to.
+    pub udp: bool,
+}
+
+/// A protocol version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    /// As in **1**.3.4.
+    pub major: u16,
+    /// As in 1.**3**.4.
+    pub minor: u16,
+    /// As in 1.3.**4**.
+    pub patch: u16,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// A piece of what somebody says, in the order in which it was spoken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Who.
+    pub speaker: SessionId,
+    /// The sound, at the configured rate; may be empty when `last` is set.
+    pub pcm: Pcm,
+    /// Whether the speaker released the talk key (or its own detector saw the end).
+    pub last: bool,
+    /// How much of `pcm` was made up in place of lost packets.
+    pub concealed: Duration,
+    /// When the packet arrived that completed this piece.
+    pub received: Instant,
+}
+
+/// A written message.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TextMessage {
+    /// Who wrote it; none when the server itself did.
+    pub from: Option<SessionId>,
+    /// The writer's name, as known when it arrived; "the server" without a writer.
+    pub from_name: String,
+    /// Who can read it.
+    pub to: TextScope,
+    /// What it says, as plain text.
+    pub text: String,
+}
+
+impl fmt::Debug for TextMessage {
+    /// What people say does not belong into logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TextMessage")
+            .field("from", &self.from)
+            .field("to", &self.to)
+            .field("chars", &self.text.chars().count())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who can read a written message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextScope {
+    /// Everybody in this channel.
+    Channel(ChannelId),
+    /// This user alone.
+    Private,
+}
+
+/// Where a text goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// To everybody in a channel.
+    Channel(ChannelId),
+    /// To one user.
+    User(SessionId),
+}
+
+/// A change among users or channels. The roster shows the state after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RosterChange {
+    /// A user came.
+    UserJoined {
+        /// Who.
+        session: SessionId,
+    },
+    /// A user left; the roster does not know it any more.
+    UserLeft {
+        /// Who.
+        session: SessionId,
+    },
+    /// A user went to another channel.
+    UserMoved {
+        /// Who.
+        session: SessionId,
+    },
+    /// Something else about a user changed, such as being muted.
+    UserChanged {
+        /// Who.
+        session: SessionId,
+    },
+    /// A channel was made or renamed.
+    ChannelChanged {
+        /// Which.
+        channel: ChannelId,
+    },
+    /// A channel was removed.
+    ChannelRemoved {
+        /// Which.
+        channel: ChannelId,
+    },
+}

@@ -1,0 +1,108 @@
+//! What the user of this crate holds: a client to act with, and events to react to.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc;
+
+use crate::error::TextError;
+use crate::event::{Event, To};
+use crate::inbox::Inbox;
+use crate::roster::Roster;
+use crate::speak::{Speech, SpeechQueue};
+
+/// How many texts wait at most for the connection to take them; one more is refused.
+pub(crate) const MOST_TEXTS: usize = 64;
+
+/// A Mumble user, to be acted with. Clones are the same user.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) texts: mpsc::Sender<(To, String)>,
+}
+
+impl Client {
+    /// Who is on the server now; empty while there is no connection. Cheap.
+    pub fn roster(&self) -> Arc<Roster> {
+        self.shared.roster()
+    }
+
+    /// Begins an utterance.
+    ///
+    /// One is said at a time: a new one waits until those begun before it have ended, and
+    /// fails when more than [`MOST_UTTERANCES`](crate::MOST_UTTERANCES) wait. It fails too
+    /// without a connection, and when the connection breaks.
+    pub fn speak(&self) -> Speech {
+        self.shared.speech.speak()
+    }
+
+    /// Sends a plain text: escaped, cut to pieces that the server takes, and no faster than it
+    /// takes them. It is lost when the connection breaks before.
+    ///
+    /// # Errors
+    /// It is not sent: see [`TextError`].
+    pub fn send_text(&self, to: To, plain: &str) -> Result<(), TextError> {
+        if plain.trim().is_empty() {
+            return Err(TextError::Empty);
+        }
+        if self.roster().me().is_none() {
+            return Err(TextError::NotJoined);
+        }
+        self.texts
+            .try_send((to, plain.to_owned()))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => TextError::Full,
+                mpsc::error::TrySendError::Closed(_) => TextError::NotJoined,
+            })
+    }
+}
+
+/// The events of a Mumble user, in the order in which they happened.
+///
+/// Unread ones are kept up to a bound: of sound, the oldest is dropped first (10 s of one
+/// speaker are kept); of all else nothing is, the server has to wait instead.
+#[derive(Debug)]
+pub struct Events {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) ended: tokio_util::sync::CancellationToken,
+}
+
+impl Events {
+    /// The next event; none once the user has been shut down and all is read.
+    pub async fn next(&mut self) -> Option<Event> {
+        let inbox = &self.shared.inbox;
+        tokio::select! {
+            biased;
+            event = inbox.next() => Some(event),
+            () = self.ended.cancelled() => inbox.take(),
+        }
+    }
+
+    /// How many pieces of sound were dropped because nobody read them.
+    pub fn dropped(&self) -> u64 {
+        self.shared.inbox.dropped()
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.shared.inbox.abandon();
+    }
+}
+
+/// What the handles share with the connection.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    pub(crate) inbox: Inbox,
+    pub(crate) speech: Arc<SpeechQueue>,
+    roster: Mutex<Arc<Roster>>,
+}
+
+impl Shared {
+    pub(crate) fn roster(&self) -> Arc<Roster> {
+        Arc::clone(&self.roster.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set_roster(&self, roster: Arc<Roster>) {
+        *self.roster.lock().unwrap_or_else(PoisonError::into_inner) = roster;
+    }
+}

@@ -1,0 +1,410 @@
+//! From packets to sound: one stream for each speaker, in order, without holes.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use audio::{
+    Pcm,
+    jitter::{JitterBuffer, Packet, Playout},
+    opus::{self, Decoder},
+};
+
+use crate::datagram::Voice;
+use crate::event::{Heard, SessionId};
+
+/// The unit that sequence numbers count.
+const UNIT: Duration = Duration::from_millis(10);
+
+/// The most sound, in units, that is made up for one hole; what is longer is not loss but a
+/// pause (a sender with DTX sends nothing while it is silent), and stays silent.
+const MOST_CONCEALED: u64 = 10;
+
+/// As many speakers are decoded at a time; one more takes the place of the one that has been
+/// silent longest. Bounds the memory that a flood of invented speakers can take (a decoder has
+/// about 20 kB).
+const MOST_SPEAKERS: usize = 64;
+
+/// The speakers of one connection.
+#[derive(Debug)]
+pub(crate) struct Hearing {
+    rate: u32,
+    speakers: BTreeMap<SessionId, Stream>,
+    undecodable: u64,
+}
+
+/// One speaker's voice.
+#[derive(Debug)]
+struct Stream {
+    jitter: JitterBuffer,
+    decoder: Decoder,
+    /// Length of the packet before, in units: the best guess for a lost one's.
+    units: u64,
+    arrived: Instant,
+}
+
+impl Hearing {
+    /// Nobody speaks yet. `rate` in Hz is what voices are decoded to.
+    pub(crate) fn new(rate: u32) -> Self {
+        Self {
+            rate,
+            speakers: BTreeMap::new(),
+            undecodable: 0,
+        }
+    }
+
+    /// Takes a packet in and gives the sound that has become complete by it.
+    pub(crate) fn handle_voice(&mut self, now: Instant, voice: Voice) -> Vec<Heard> {
+        let duration = opus::packet_duration(&voice.opus);
+        let end_alone = voice.opus.is_empty() && voice.last;
+        if duration.is_none() && !end_alone {
+            self.undecodable += 1;
+            return Vec::new();
+        }
+        let units = duration
+            .unwrap_or_default()
+            .as_millis()
+            .div_ceil(UNIT.as_millis()) as u64;
+        let rate = self.rate;
+        let Some(stream) = self.stream(now, voice.speaker) else {
+            return Vec::new();
+        };
+        stream.arrived = now;
+        stream.jitter.insert(
+            now,
+            Packet {
+                sequence: voice.sequence,
+                units,
+                data: voice.opus.into(),
+                last: voice.last,
+            },
+        );
+        let (heard, undecodable) = stream.play(now, voice.speaker, rate);
+        self.undecodable += undecodable;
+        heard
+    }
+
+    /// Gives the sound behind holes that have been waited for long enough.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<Heard> {
+        let mut all = Vec::new();
+        for (&speaker, stream) in &mut self.speakers {
+            if stream
+                .jitter
+                .deadline()
+                .is_some_and(|deadline| deadline <= now)
+            {
+                let (heard, undecodable) = stream.play(now, speaker, self.rate);
+                all.extend(heard);
+                self.undecodable += undecodable;
+            }
+        }
+        all
+    }
+
+    /// When [`Hearing::handle_timeout`] wants to be called.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.speakers
+            .values()
+            .filter_map(|stream| stream.jitter.deadline())
+            .min()
+    }
+
+    /// Forgets a speaker that left.
+    pub(crate) fn forget(&mut self, speaker: SessionId) {
+        self.speakers.remove(&speaker);
+    }
+
+    /// How many packets could not be decoded.
+    pub(crate) fn undecodable(&self) -> u64 {
+        self.undecodable
+    }
+
+    fn stream(&mut self, now: Instant, speaker: SessionId) -> Option<&mut Stream> {
+        if !self.speakers.contains_key(&speaker) {
+            if self.speakers.len() >= MOST_SPEAKERS {
+                let silent = self
+                    .speakers
+                    .iter()
+                    .min_by_key(|(_, stream)| stream.arrived);
+                if let Some((&silent, _)) = silent {
+                    self.speakers.remove(&silent);
+                }
+            }
+            match Decoder::new(self.rate) {
+                Ok(decoder) => {
+                    let jitter = JitterBuffer::new();
+                    self.speakers.insert(
+                        speaker,
+                        Stream {
+                            jitter,
+                            decoder,
+                            units: 2,
+                            arrived: now,
+                        },
+                    );
+                }
+                Err(error) => tracing::error!(%error, rate = self.rate, "no decoder for a speaker"),
+            }
+        }
+        self.speakers.get_mut(&speaker)
+    }
+}
+
+impl Stream {
+    /// Decodes what is ready, and counts what cannot be decoded.
+    fn play(&mut self, now: Instant, speaker: SessionId, rate: u32) -> (Vec<Heard>, u64) {
+        let mut heard = Vec::new();
+        let mut undecodable = 0;
+        while let Some(playout) = self.jitter.poll(now) {
+            let (samples, concealed, last) = match playout {
+                Playout::Packet(packet) => {
+                    let samples = self.packet(&packet, rate, &mut undecodable);
+                    (samples, Duration::ZERO, packet.last)
+                }
+                Playout::Lost { units, next } => {
+                    let (samples, concealed) = self.hole(units, next.as_deref(), rate);
+                    (samples, concealed, false)
+                }
+            };
+            if last {
+                // The next talk-spurt has nothing to do with this one.
+                self.decoder.reset();
+            }
+            if last || !samples.is_empty() {
+                let pcm = Pcm::new(rate, samples);
+                heard.push(Heard {
+                    speaker,
+                    pcm,
+                    last,
+                    concealed,
+                    received: now,
+                });
+            }
+        }
+        (heard, undecodable)
+    }
+
+    fn packet(&mut self, packet: &Packet, rate: u32, undecodable: &mut u64) -> Vec<i16> {
+        if packet.data.is_empty() {
+            return Vec::new();
+        }
+        self.units = packet.units;
+        self.decoder.decode(&packet.data).unwrap_or_else(|_| {
+            // Its time passes all the same.
+            *undecodable += 1;
+            vec![0; samples_of(packet.units.min(MOST_CONCEALED), rate)]
+        })
+    }
+
+    /// Fills a hole: the last packet of it out of the one behind (FEC), what is before by
+    /// continuing the voice (PLC), and silence in between where that would be too long.
+    fn hole(&mut self, units: u64, next: Option<&[u8]>, rate: u32) -> (Vec<i16>, Duration) {
+        let made_up = units.min(MOST_CONCEALED);
+        let recovered = if next.is_some() {
+            self.units.min(made_up)
+        } else {
+            0
+        };
+        let mut samples = Vec::with_capacity(samples_of(units, rate));
+        let mut concealed = 0;
+        for _ in 0..made_up - recovered {
+            if let Ok(more) = self.decoder.conceal(samples_of(1, rate)) {
+                samples.extend(more);
+                concealed += 1;
+            }
+        }
+        let behind = next.and_then(|next| {
+            self.decoder
+                .recover(next, samples_of(recovered, rate))
+                .ok()
+                .filter(|_| recovered > 0)
+        });
+        let end = behind.as_ref().map_or(0, Vec::len);
+        samples.resize(samples_of(units, rate).saturating_sub(end), 0);
+        if let Some(behind) = behind {
+            samples.extend(behind);
+            concealed += recovered;
+        }
+        (samples, UNIT * concealed as u32)
+    }
+}
+
+/// Samples in a time of so many units.
+fn samples_of(units: u64, rate: u32) -> usize {
+    units as usize * rate as usize / 100
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f32::consts::TAU;
+
+    use audio::{MUMBLE_HZ, opus::Encoder};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const RATE: u32 = 16_000;
+    const ANN: SessionId = SessionId(7);
+
+    /// Packets of 20 ms of a tone; the last one is marked.
+    fn talk(count: u64, first_sequence: u64) -> Vec<Voice> {
+        let mut encoder = Encoder::new(40_000).unwrap();
+        (0..count)
+            .map(|n| {
+                let tone = |at: u64| {
+                    let phase = (n * 960 + at) as f32 * 220.0 * TAU / MUMBLE_HZ as f32;
+                    (phase.sin() * 12_000.0) as i16
+                };
+                let frame: Vec<i16> = (0..960).map(tone).collect();
+                Voice {
+                    speaker: ANN,
+                    sequence: first_sequence + 2 * n,
+                    opus: encoder.encode(&frame).unwrap().into(),
+                    last: n + 1 == count,
+                }
+            })
+            .collect()
+    }
+
+    fn total(heard: &[Heard]) -> Duration {
+        heard.iter().map(|heard| heard.pcm.duration()).sum()
+    }
+
+    fn loudness(pcm: &Pcm) -> f64 {
+        let power: f64 = pcm.samples().iter().map(|&s| f64::from(s).powi(2)).sum();
+        (power / pcm.len().max(1) as f64).sqrt()
+    }
+
+    #[test]
+    fn a_packet_in_order_is_heard_at_once() {
+        let mut hearing = Hearing::new(RATE);
+        let now = Instant::now();
+        for voice in talk(10, 100) {
+            let last = voice.last;
+            let heard = hearing.handle_voice(now, voice);
+            assert_eq!(heard.len(), 1);
+            assert_eq!(heard[0].pcm.duration(), Duration::from_millis(20));
+            assert_eq!((heard[0].last, heard[0].concealed), (last, Duration::ZERO));
+        }
+        assert_eq!(hearing.deadline(), None);
+    }
+
+    #[test]
+    fn a_lost_packet_is_filled_from_the_one_behind() {
+        let mut hearing = Hearing::new(RATE);
+        let now = Instant::now();
+        let mut heard = Vec::new();
+        for (n, voice) in talk(10, 0).into_iter().enumerate() {
+            if n != 5 {
+                heard.extend(hearing.handle_voice(now, voice));
+            }
+        }
+        let later = hearing.deadline().expect("a hole is waited for");
+        heard.extend(hearing.handle_timeout(later));
+        assert_eq!(total(&heard), Duration::from_millis(200));
+        let filled: Vec<&Heard> = heard
+            .iter()
+            .filter(|heard| !heard.concealed.is_zero())
+            .collect();
+        assert_eq!(filled.len(), 1);
+        assert_eq!(filled[0].concealed, Duration::from_millis(20));
+        assert!(
+            loudness(&filled[0].pcm) > 3000.0,
+            "the tone goes on: {}",
+            loudness(&filled[0].pcm)
+        );
+        assert!(heard.last().is_some_and(|heard| heard.last));
+    }
+
+    #[test]
+    fn a_long_hole_is_mostly_silence_and_keeps_its_time() {
+        let mut hearing = Hearing::new(RATE);
+        let now = Instant::now();
+        let voices = talk(40, 0);
+        let mut heard = Vec::new();
+        for voice in voices[..10].iter().chain(&voices[35..]) {
+            heard.extend(hearing.handle_voice(now, voice.clone()));
+        }
+        let later = hearing.deadline().expect("a hole is waited for");
+        heard.extend(hearing.handle_timeout(later));
+        assert_eq!(total(&heard), Duration::from_millis(800));
+        let concealed: Duration = heard.iter().map(|heard| heard.concealed).sum();
+        assert_eq!(concealed, Duration::from_millis(100));
+    }
+
+    #[test]
+    fn an_empty_last_packet_is_the_end_of_the_talk() {
+        let mut hearing = Hearing::new(RATE);
+        let now = Instant::now();
+        let mut voices = talk(3, 0);
+        voices[2].opus = bytes::Bytes::new();
+        let heard: Vec<Heard> = voices
+            .into_iter()
+            .flat_map(|voice| hearing.handle_voice(now, voice))
+            .collect();
+        assert_eq!(heard.len(), 3);
+        assert!(heard[2].last && heard[2].pcm.is_empty());
+    }
+
+    #[test]
+    fn a_new_talk_is_heard_wherever_its_numbers_begin() {
+        let mut hearing = Hearing::new(RATE);
+        let now = Instant::now();
+        for first in [0, 10_000, 50] {
+            let heard: Vec<Heard> = talk(5, first)
+                .into_iter()
+                .flat_map(|voice| hearing.handle_voice(now, voice))
+                .collect();
+            assert_eq!(total(&heard), Duration::from_millis(100), "from {first}");
+        }
+    }
+
+    #[test]
+    fn speakers_do_not_disturb_each_other() {
+        let mut hearing = Hearing::new(RATE);
+        let now = Instant::now();
+        for mut voice in talk(6, 0) {
+            for speaker in [1, 2, 3] {
+                voice.speaker = SessionId(speaker);
+                let heard = hearing.handle_voice(now, voice.clone());
+                assert_eq!((heard.len(), heard[0].speaker), (1, voice.speaker));
+            }
+        }
+    }
+
+    #[test]
+    fn invented_speakers_take_a_bounded_room() {
+        let mut hearing = Hearing::new(RATE);
+        let now = Instant::now();
+        let voice = talk(1, 0).remove(0);
+        for speaker in 0..1000 {
+            let voice = Voice {
+                speaker: SessionId(speaker),
+                ..voice.clone()
+            };
+            hearing.handle_voice(now, voice);
+        }
+        assert_eq!(hearing.speakers.len(), MOST_SPEAKERS);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn no_packets_make_it_panic(
+            packets in prop::collection::vec(
+                (0_u32..4, prop_oneof![0_u64..200, any::<u64>()], prop::collection::vec(any::<u8>(), 0..40), any::<bool>(), 0_u64..100),
+                0..60,
+            ),
+        ) {
+            let mut hearing = Hearing::new(RATE);
+            let mut now = Instant::now();
+            for (speaker, sequence, opus, last, pause) in packets {
+                now += Duration::from_millis(pause);
+                hearing.handle_voice(now, Voice { speaker: SessionId(speaker), sequence, opus: opus.into(), last });
+                hearing.handle_timeout(now);
+            }
+        }
+    }
+}

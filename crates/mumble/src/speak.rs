@@ -1,0 +1,300 @@
+//! From sound to packets: utterances in a queue, one packet every 20 ms, the last one marked.
+//!
+//! [`Speech`] and [`Playing`] are what a caller holds; the mouth takes frames out of the same
+//! utterance on an even clock. An utterance that runs dry is filled with silence for a moment;
+//! then its talk-spurt is closed, and another one begins when more sound comes.
+
+mod mouth;
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use audio::{MUMBLE_HZ, Pcm, resample::Resampler};
+use tokio::sync::Notify;
+
+use crate::error::SpeechError;
+
+pub(crate) use mouth::{Frame, Mouth};
+
+/// How much sound may lie queued in an utterance before [`Speech::push`] waits: enough to
+/// synthesise a sentence ahead, little enough to hold in memory for every caller.
+pub const MOST_QUEUED: Duration = Duration::from_secs(3);
+
+/// How many utterances may wait for their turn; one more fails with [`SpeechError::Full`].
+pub const MOST_UTTERANCES: usize = 16;
+
+/// An utterance that is being said. Dropping it stops the sound at once, with the end marked.
+#[derive(Debug)]
+#[must_use = "dropping it stops the sound"]
+pub struct Speech {
+    utterance: Arc<Utterance>,
+    queue: Arc<SpeechQueue>,
+    resampler: Option<(u32, Resampler)>,
+}
+
+impl Speech {
+    /// Adds sound of any rate.
+    ///
+    /// Waits while [`MOST_QUEUED`] lie queued. A push that is dropped before it is done has
+    /// added the beginning of its sound.
+    ///
+    /// # Errors
+    /// The utterance will not be spoken (further): see [`SpeechError`].
+    pub async fn push(&mut self, pcm: Pcm) -> Result<(), SpeechError> {
+        let samples = self.resample(pcm);
+        let mut rest = samples.as_slice();
+        loop {
+            let changed = self.utterance.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            {
+                let mut state = self.utterance.lock();
+                if let Some(Err(error)) = state.outcome {
+                    return Err(error);
+                }
+                let room = in_samples(MOST_QUEUED).saturating_sub(state.samples.len());
+                let (now, later) = rest.split_at(room.min(rest.len()));
+                state.samples.extend(now);
+                rest = later;
+            }
+            self.queue.wake.notify_one();
+            if rest.is_empty() {
+                return Ok(());
+            }
+            changed.await;
+        }
+    }
+
+    /// Says that no more sound comes: the last packet will be marked.
+    pub fn finish(mut self) -> Playing {
+        let tail = self.flush();
+        let mut state = self.utterance.lock();
+        state.samples.extend(tail);
+        if state.ending == Ending::Open {
+            state.ending = Ending::Finished;
+        }
+        drop(state);
+        self.queue.wake.notify_one();
+        Playing {
+            utterance: Arc::clone(&self.utterance),
+            queue: Arc::clone(&self.queue),
+        }
+    }
+
+    /// How much of the sound has left so far.
+    pub fn heard(&self) -> Duration {
+        self.utterance.heard()
+    }
+
+    /// Stops the sound at once; gives how much of it had left.
+    pub fn stop(self) -> Duration {
+        self.utterance.stop(&self.queue);
+        self.utterance.heard()
+    }
+
+    fn resample(&mut self, pcm: Pcm) -> Vec<i16> {
+        let rate = pcm.rate();
+        let mut samples = Vec::new();
+        if self
+            .resampler
+            .as_ref()
+            .is_some_and(|(from, _)| *from != rate)
+        {
+            samples = self.flush();
+        }
+        if rate == MUMBLE_HZ {
+            samples.extend(pcm.into_samples());
+        } else {
+            let (_, resampler) = self
+                .resampler
+                .get_or_insert_with(|| (rate, Resampler::new(rate, MUMBLE_HZ)));
+            samples.extend(resampler.push(pcm.samples()));
+        }
+        samples
+    }
+
+    fn flush(&mut self) -> Vec<i16> {
+        self.resampler
+            .take()
+            .map_or_else(Vec::new, |(_, mut resampler)| resampler.flush())
+    }
+}
+
+impl Drop for Speech {
+    fn drop(&mut self) {
+        let unfinished = self.utterance.lock().ending == Ending::Open;
+        if unfinished {
+            self.utterance.stop(&self.queue);
+        }
+    }
+}
+
+/// An utterance whose sound is complete. Dropping it stops the sound at once.
+#[derive(Debug)]
+#[must_use = "dropping it stops the sound"]
+pub struct Playing {
+    utterance: Arc<Utterance>,
+    queue: Arc<SpeechQueue>,
+}
+
+impl Playing {
+    /// How much of the sound has left so far.
+    pub fn heard(&self) -> Duration {
+        self.utterance.heard()
+    }
+
+    /// Stops the sound at once; gives how much of it had left.
+    pub fn stop(self) -> Duration {
+        self.utterance.stop(&self.queue);
+        self.utterance.heard()
+    }
+
+    /// Waits until the last packet has left; gives how long the sound was.
+    ///
+    /// # Errors
+    /// The sound did not leave wholly: see [`SpeechError`].
+    pub async fn done(&mut self) -> Result<Duration, SpeechError> {
+        loop {
+            let changed = self.utterance.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Some(outcome) = self.utterance.lock().outcome {
+                return outcome.map(|()| self.utterance.heard());
+            }
+            changed.await;
+        }
+    }
+}
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        self.utterance.stop(&self.queue);
+    }
+}
+
+/// The utterances of a user, the one that is being said in front.
+#[derive(Debug, Default)]
+pub(crate) struct SpeechQueue {
+    waiting: Mutex<Waiting>,
+    /// Told when there may be something to say, or to stop.
+    pub(crate) wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    joined: bool,
+    utterances: VecDeque<Arc<Utterance>>,
+}
+
+impl SpeechQueue {
+    /// Begins an utterance behind those that wait.
+    pub(crate) fn speak(self: &Arc<Self>) -> Speech {
+        let utterance = Arc::new(Utterance::default());
+        {
+            let mut waiting = self.lock();
+            if !waiting.joined {
+                utterance.end(Err(SpeechError::NotJoined));
+            } else if waiting.utterances.len() >= MOST_UTTERANCES {
+                utterance.end(Err(SpeechError::Full));
+            } else {
+                waiting.utterances.push_back(Arc::clone(&utterance));
+            }
+        }
+        Speech {
+            utterance,
+            queue: Arc::clone(self),
+            resampler: None,
+        }
+    }
+
+    /// From now on utterances are taken.
+    pub(crate) fn open(&self) {
+        self.lock().joined = true;
+    }
+
+    /// There is no connection any more: everything that waits has failed.
+    pub(crate) fn close(&self) {
+        let mut waiting = self.lock();
+        waiting.joined = false;
+        for utterance in waiting.utterances.drain(..) {
+            utterance.end(Err(SpeechError::NotJoined));
+        }
+    }
+
+    fn front(&self) -> Option<Arc<Utterance>> {
+        self.lock().utterances.front().cloned()
+    }
+
+    fn pop(&self) {
+        self.lock().utterances.pop_front();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the caller and the mouth share about one utterance.
+#[derive(Debug, Default)]
+struct Utterance {
+    state: Mutex<State>,
+    /// Told when there is room again, and at the end.
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Sound at 48 kHz that has not left yet.
+    samples: VecDeque<i16>,
+    ending: Ending,
+    /// Samples of the sound that have left.
+    heard: u64,
+    /// Set when nothing more will happen.
+    outcome: Option<Result<(), SpeechError>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Ending {
+    /// More sound may come.
+    #[default]
+    Open,
+    /// What is queued is all.
+    Finished,
+    /// What is queued shall not be heard.
+    Stopped,
+}
+
+impl Utterance {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn heard(&self) -> Duration {
+        Duration::from_micros(self.lock().heard * 1_000_000 / u64::from(MUMBLE_HZ))
+    }
+
+    /// Ends it from the caller's side; does nothing when it has ended.
+    fn stop(&self, queue: &SpeechQueue) {
+        let mut state = self.lock();
+        if state.outcome.is_none() {
+            state.ending = Ending::Stopped;
+            state.outcome = Some(Err(SpeechError::Stopped));
+            drop(state);
+            self.changed.notify_waiters();
+            queue.wake.notify_one();
+        }
+    }
+
+    /// Ends it from the mouth's side.
+    fn end(&self, outcome: Result<(), SpeechError>) {
+        self.lock().outcome.get_or_insert(outcome);
+        self.changed.notify_waiters();
+    }
+}
+
+fn in_samples(duration: Duration) -> usize {
+    duration.as_millis() as usize * MUMBLE_HZ as usize / 1000
+}
