@@ -50,8 +50,17 @@ impl Addressing {
         names: impl IntoIterator<Item = &'a str>,
         follow_up: Duration,
     ) -> Self {
-        let names = names.into_iter().map(fold).filter(|name| !name.is_empty()).collect();
-        Self { mode, names, follow_up, answered: HashMap::new() }
+        let names = names
+            .into_iter()
+            .map(fold)
+            .filter(|name| !name.is_empty())
+            .collect();
+        Self {
+            mode,
+            names,
+            follow_up,
+            answered: HashMap::new(),
+        }
     }
 
     /// Is this turn, begun at `began`, for us? `people` counts everybody else in the channel.
@@ -71,7 +80,11 @@ impl Addressing {
             Answer::Auto if people <= 1 => true,
             Answer::Auto | Answer::Named => follows || self.is_named_in(text),
         };
-        if ours { Verdict::Ours } else { Verdict::NotNamed }
+        if ours {
+            Verdict::Ours
+        } else {
+            Verdict::NotNamed
+        }
     }
 
     /// An answer to `speaker` ended (or was broken off) at `now`.
@@ -107,7 +120,10 @@ impl Addressing {
 }
 
 fn fold(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    text.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 #[cfg(test)]
@@ -124,20 +140,41 @@ mod tests {
     #[test]
     fn alone_with_one_person_every_turn_is_ours() {
         let now = Instant::now();
-        assert_eq!(addressing(Answer::Auto).decide(ANNA, now, "what time is it", 1), Verdict::Ours);
-        assert_eq!(addressing(Answer::Named).decide(ANNA, now, "what time is it", 1), Verdict::NotNamed);
+        assert_eq!(
+            addressing(Answer::Auto).decide(ANNA, now, "what time is it", 1),
+            Verdict::Ours
+        );
+        assert_eq!(
+            addressing(Answer::Named).decide(ANNA, now, "what time is it", 1),
+            Verdict::NotNamed
+        );
     }
 
     #[test]
     fn in_company_a_turn_must_name_us() {
         let (now, a) = (Instant::now(), addressing(Answer::Auto));
-        for text in ["AI-Bot, hello", "hey A.I. bot what's up", "ok aibot.", "Jarvis?", "what do you think, AI bot"] {
+        for text in [
+            "AI-Bot, hello",
+            "hey A.I. bot what's up",
+            "ok aibot.",
+            "Jarvis?",
+            "what do you think, AI bot",
+        ] {
             assert_eq!(a.decide(ANNA, now, text, 2), Verdict::Ours, "{text}");
         }
-        for text in ["I bought a robot", "jar vista", "hello Ben", "aibots are fun", ""] {
+        for text in [
+            "I bought a robot",
+            "jar vista",
+            "hello Ben",
+            "aibots are fun",
+            "",
+        ] {
             assert_eq!(a.decide(ANNA, now, text, 2), Verdict::NotNamed, "{text}");
         }
-        assert_eq!(addressing(Answer::Always).decide(ANNA, now, "hello Ben", 5), Verdict::Ours);
+        assert_eq!(
+            addressing(Answer::Always).decide(ANNA, now, "hello Ben", 5),
+            Verdict::Ours
+        );
     }
 
     #[test]
@@ -147,7 +184,10 @@ mod tests {
         let soon = now + Duration::from_secs(15);
         assert_eq!(a.decide(ANNA, soon, "and of Spain?", 2), Verdict::Ours);
         assert_eq!(a.decide(BEN, soon, "and of Spain?", 2), Verdict::NotNamed);
-        assert_eq!(a.decide(ANNA, soon + Duration::from_millis(1), "and of Spain?", 2), Verdict::NotNamed);
+        assert_eq!(
+            a.decide(ANNA, soon + Duration::from_millis(1), "and of Spain?", 2),
+            Verdict::NotNamed
+        );
         a.forget(ANNA);
         assert_eq!(a.decide(ANNA, soon, "and of Spain?", 2), Verdict::NotNamed);
     }

@@ -109,7 +109,12 @@ pub(crate) enum Ended {
 
 impl Answerer {
     /// Starts an answer. Its outcome always comes, also when it is cancelled.
-    pub(crate) fn start(&self, ask: Ask, interrupted: CancellationToken, out: mpsc::Sender<Outcome>) {
+    pub(crate) fn start(
+        &self,
+        ask: Ask,
+        interrupted: CancellationToken,
+        out: mpsc::Sender<Outcome>,
+    ) {
         let answerer = self.clone();
         let speaker = ask.speaker();
         tokio::spawn(async move {
@@ -129,37 +134,68 @@ impl Answerer {
     }
 
     async fn reply(&self, question: Question, interrupted: &CancellationToken) -> Outcome {
-        let Question { speaker, who, text, times } = &question;
+        let Question {
+            speaker,
+            who,
+            text,
+            times,
+        } = &question;
         let asked = Instant::now();
-        let prompt = self.histories().prompt(asked, &Place::Channel, &self.system, who, text);
+        let prompt = self
+            .histories()
+            .prompt(asked, &Place::Channel, &self.system, who, text);
         let sentences = self.mind.think(prompt);
-        let said = self.voice.say(sentences, self.client.speak(), interrupted).await;
-        let Said { heard, end, times: spoken } = said;
-        let report = Report { speaker: *speaker, stages: Stages::new(times, asked, &spoken) };
+        let said = self
+            .voice
+            .say(sentences, self.client.speak(), interrupted)
+            .await;
+        let Said {
+            heard,
+            end,
+            times: spoken,
+        } = said;
+        let report = Report {
+            speaker: *speaker,
+            stages: Stages::new(times, asked, &spoken),
+        };
         let remember = |heard: &str| {
-            self.histories().add(Instant::now(), Place::Channel, who, text, heard);
+            self.histories()
+                .add(Instant::now(), Place::Channel, who, text, heard);
         };
         match end {
             // Nobody heard a word of it, so the question still stands.
-            End::Interrupted if heard.is_empty() => {
-                Outcome { ended: Ended::Interrupted { unanswered: Some(question) }, report }
-            }
+            End::Interrupted if heard.is_empty() => Outcome {
+                ended: Ended::Interrupted {
+                    unanswered: Some(question),
+                },
+                report,
+            },
             End::Interrupted => {
                 remember(&heard);
-                Outcome { ended: Ended::Interrupted { unanswered: None }, report }
+                Outcome {
+                    ended: Ended::Interrupted { unanswered: None },
+                    report,
+                }
             }
             End::Complete => {
                 remember(&heard);
-                Outcome { ended: Ended::Answered, report }
+                Outcome {
+                    ended: Ended::Answered,
+                    report,
+                }
             }
             End::NoLine(error) => {
                 tracing::warn!(%error, "answer cut off");
-                Outcome { ended: Ended::Silent("the connection was lost"), report }
+                Outcome {
+                    ended: Ended::Silent("the connection was lost"),
+                    report,
+                }
             }
             End::NoThought(error) => {
                 tracing::warn!(%error, "model failed");
                 remember(&heard);
-                self.apologise(*speaker, Sound::NoThought, interrupted).await
+                self.apologise(*speaker, Sound::NoThought, interrupted)
+                    .await
             }
             End::NoVoice { error, unsaid } => {
                 tracing::warn!(%error, "synthesiser failed");
@@ -172,11 +208,22 @@ impl Answerer {
     }
 
     /// Plays a prepared sound, or types its words when it cannot be played.
-    async fn apologise(&self, speaker: SessionId, sound: Sound, interrupted: &CancellationToken) -> Outcome {
-        let report = Report { speaker, stages: None };
+    async fn apologise(
+        &self,
+        speaker: SessionId,
+        sound: Sound,
+        interrupted: &CancellationToken,
+    ) -> Outcome {
+        let report = Report {
+            speaker,
+            stages: None,
+        };
         let Some(pcm) = sound.pcm() else {
             self.type_out(sound.sentence());
-            return Outcome { ended: Ended::Answered, report };
+            return Outcome {
+                ended: Ended::Answered,
+                report,
+            };
         };
         let ended = match self.voice.play(pcm, self.client.speak(), interrupted).await {
             End::Interrupted => Ended::Interrupted { unanswered: None },
@@ -187,19 +234,29 @@ impl Answerer {
     }
 
     fn type_out(&self, text: &str) {
-        let Some(channel) = self.client.roster().me().map(|me| me.channel) else { return };
+        let Some(channel) = self.client.roster().me().map(|me| me.channel) else {
+            return;
+        };
         if let Err(error) = self.client.send_text(To::Channel(channel), text) {
             tracing::warn!(%error, "answer could not be typed");
         }
     }
 
     fn histories(&self) -> MutexGuard<'_, Histories> {
-        self.histories.lock().unwrap_or_else(PoisonError::into_inner)
+        self.histories
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Outcome {
     fn silent(speaker: SessionId, reason: &'static str) -> Self {
-        Self { ended: Ended::Silent(reason), report: Report { speaker, stages: None } }
+        Self {
+            ended: Ended::Silent(reason),
+            report: Report {
+                speaker,
+                stages: None,
+            },
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use mumble::Client;
 use speech::stt::Hints;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -41,7 +40,10 @@ pub async fn run(
     let chat = engines::chat(&config.ollama)?;
 
     // Ear, mind and voice around them, each with its deadlines.
-    let hints = Hints { language: config.whisper.language.clone(), ..Hints::default() };
+    let hints = Hints {
+        language: config.whisper.language.clone(),
+        ..Hints::default()
+    };
     let recogniser = Recogniser::new(stt, hints, config.whisper.deadline);
     let deadlines = Deadlines {
         first_token: config.ollama.first_token,
@@ -55,7 +57,12 @@ pub async fn run(
 
     // What was said, who is meant, whose turn it is.
     let histories = Histories::new(config.assistant.history_turns, config.assistant.session);
-    let names = config.turn.names.iter().map(String::as_str).chain([config.mumble.username.as_str()]);
+    let names = config
+        .turn
+        .names
+        .iter()
+        .map(String::as_str)
+        .chain([config.mumble.username.as_str()]);
     let addressing = Addressing::new(config.turn.answer, names, config.turn.follow_up);
     let floor = Floor::new(config.turn.queue_max, config.turn.queue_wait);
 
@@ -78,7 +85,7 @@ pub async fn run(
     tokio::spawn(warm(mind, system, shutdown.clone()));
     let conversation = Conversation {
         typed: TypedLane::new(answerer.clone()),
-        client: client.clone(),
+        client,
         events,
         ears,
         utterances,
@@ -90,6 +97,46 @@ pub async fn run(
         reports,
     };
     conversation.run(shutdown).await;
-    leave(client).await;
     Ok(())
+}
+
+/// The Mumble user that the assistant is.
+fn user(config: &Config) -> mumble::Config {
+    let Config {
+        mumble, state_dir, ..
+    } = config;
+    let mut user = mumble::Config::new(
+        &*mumble.host,
+        mumble.port,
+        &*mumble.username,
+        state_dir.clone(),
+    );
+    user.password = mumble.password.clone();
+    user.tokens = mumble.tokens.clone();
+    user.channel = mumble.channel.clone();
+    user.pin = mumble.pin;
+    user.udp = mumble.udp;
+    user.bitrate = mumble.bitrate;
+    user.hear_rate = audio::SPEECH_HZ;
+    user
+}
+
+/// Persona and name; the same text at every turn, so that the model's prompt cache keeps it.
+fn system_message(config: &Config) -> Arc<str> {
+    format!(
+        "{}\nYour name is {}.",
+        config.assistant.persona, config.mumble.username
+    )
+    .into()
+}
+
+/// Lets the server load the model before the first question.
+async fn warm(mind: Mind, system: Arc<str>, shutdown: CancellationToken) {
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        result = mind.warm(&system) => match result {
+            Ok(()) => tracing::info!("model is loaded"),
+            Err(error) => tracing::warn!(%error, "model could not be loaded yet"),
+        }
+    }
 }

@@ -41,7 +41,9 @@ impl Config {
             piper: settings.room("piper")?,
             turn: settings.room("turn")?,
             assistant: settings.room("assistant")?,
-            state_dir: settings.room::<service::config::Config>("service")?.state_dir,
+            state_dir: settings
+                .room::<service::config::Config>("service")?
+                .state_dir,
         })
     }
 }
@@ -201,8 +203,15 @@ where
     N: TryFrom<i64>,
 {
     let value = i64::deserialize(deserializer)?;
-    let fits = (MIN..=MAX).contains(&value).then(|| N::try_from(value).ok()).flatten();
-    fits.ok_or_else(|| refused(format!("expected a number from {MIN} to {MAX}, found {value}")))
+    let fits = (MIN..=MAX)
+        .contains(&value)
+        .then(|| N::try_from(value).ok())
+        .flatten();
+    fits.ok_or_else(|| {
+        refused(format!(
+            "expected a number from {MIN} to {MAX}, found {value}"
+        ))
+    })
 }
 
 fn within<'de, D, const MIN: i32, const MAX: i32>(deserializer: D) -> Result<f32, D::Error>
@@ -211,8 +220,11 @@ where
 {
     let value = f32::deserialize(deserializer)?;
     let fits = value >= MIN as f32 && value <= MAX as f32;
-    fits.then_some(value)
-        .ok_or_else(|| refused(format!("expected a number from {MIN} to {MAX}, found {value}")))
+    fits.then_some(value).ok_or_else(|| {
+        refused(format!(
+            "expected a number from {MIN} to {MAX}, found {value}"
+        ))
+    })
 }
 
 fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -229,16 +241,24 @@ fn minutes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Er
 
 fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
-    if text.trim().is_empty() { Err(refused("expected some text, found none")) } else { Ok(text) }
+    if text.trim().is_empty() {
+        Err(refused("expected some text, found none"))
+    } else {
+        Ok(text)
+    }
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let rest = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
     if rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) {
         Ok(text.trim_end_matches('/').to_owned())
     } else {
-        Err(refused(format!("expected an address such as http://127.0.0.1:5000, found {text:?}")))
+        Err(refused(format!(
+            "expected an address such as http://127.0.0.1:5000, found {text:?}"
+        )))
     }
 }
 

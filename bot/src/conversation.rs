@@ -19,9 +19,9 @@ use crate::address::{Addressing, Verdict};
 use crate::answer::{Answerer, Ask, Ended, Outcome, Question};
 use crate::ear::{Ears, Noticed, Utterance};
 use crate::floor::Floor;
+use crate::history::Place;
 use crate::report::Report;
 use crate::typed::{Typed, TypedLane, private_place};
-use crate::history::Place;
 
 /// Everything one conversation is made of; wired in [`crate::app`].
 pub(crate) struct Conversation {
@@ -60,6 +60,7 @@ impl Conversation {
     /// Talks until `shutdown`, or until the Mumble user is gone for good.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         loop {
+            let deadline = self.deadline();
             let event = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
@@ -69,7 +70,7 @@ impl Conversation {
                     None => return,
                 },
                 Some(utterance) = self.utterances.recv() => Event::Said(utterance),
-                () = sleep_until(self.deadline()) => Event::TimePassed,
+                () = sleep_until(deadline) => Event::TimePassed,
             };
             self.handle(Instant::now(), event);
             self.answer_next(Instant::now());
@@ -134,20 +135,29 @@ impl Conversation {
 
     /// A turn was written down: is it for us?
     fn handle_utterance(&mut self, now: Instant, utterance: Utterance) {
-        let Utterance { speaker, began, text, times } = utterance;
+        let Utterance {
+            speaker,
+            began,
+            text,
+            times,
+        } = utterance;
         let roster = self.client.roster();
         let Some(user) = roster.user(speaker) else {
             not_answered(speaker, "speaker left");
             return;
         };
         let people = roster.others_in_my_channel().count();
-        let for_us = |text: &str| {
-            self.addressing.decide(speaker, began, text, people) == Verdict::Ours
-        };
+        let for_us =
+            |text: &str| self.addressing.decide(speaker, began, text, people) == Verdict::Ours;
         let ask = match text {
             Ok(Some(text)) if for_us(&text) => {
                 tracing::trace!(speaker = speaker.0, text, "heard");
-                Ask::Question(Question { speaker, who: user.name.clone(), text, times })
+                Ask::Question(Question {
+                    speaker,
+                    who: user.name.clone(),
+                    text,
+                    times,
+                })
             }
             Ok(Some(_)) => return self.say_nothing(now, speaker, "not addressed to the assistant"),
             Ok(None) => return self.say_nothing(now, speaker, "no words in it"),
@@ -209,10 +219,16 @@ impl Conversation {
     }
 
     fn handle_text(&mut self, now: Instant, message: TextMessage) {
-        let TextMessage { from, from_name, to, text } = message;
+        let TextMessage {
+            from,
+            from_name,
+            to,
+            text,
+        } = message;
         let roster = self.client.roster();
         // The server's own notices have no author; and nobody answers themselves.
-        let Some(session) = from.filter(|&from| roster.me().is_some_and(|me| me.session != from)) else {
+        let Some(session) = from.filter(|&from| roster.me().is_some_and(|me| me.session != from))
+        else {
             return;
         };
         if text.trim().is_empty() {
@@ -231,7 +247,12 @@ impl Conversation {
                 (Place::Channel, To::Channel(channel))
             }
         };
-        self.typed.ask(Typed { who: from_name, text, place, to });
+        self.typed.ask(Typed {
+            who: from_name,
+            text,
+            place,
+            to,
+        });
     }
 
     fn say_nothing(&mut self, now: Instant, speaker: SessionId, reason: &'static str) {
@@ -275,7 +296,11 @@ impl Conversation {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.ears.deadline().into_iter().chain(self.floor.deadline()).min()
+        self.ears
+            .deadline()
+            .into_iter()
+            .chain(self.floor.deadline())
+            .min()
     }
 }
 

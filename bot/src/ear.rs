@@ -43,7 +43,6 @@ pub(crate) struct Ears {
 struct Ear {
     endpointer: Endpointer,
     draft: Option<Draft>,
-    last_packet: Instant,
 }
 
 /// A transcript begun at a pause.
@@ -83,8 +82,8 @@ pub(crate) struct Utterance {
 /// Moments of a turn's recognition.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
-    /// The last packet with sound of the turn arrived.
-    pub(crate) last_packet: Instant,
+    /// The question was over: the talk key's release arrived, or else the last voice.
+    pub(crate) question_end: Instant,
     /// The turn was known to be over.
     pub(crate) ended: Instant,
     /// What ended it.
@@ -102,7 +101,9 @@ pub(crate) enum EarError {
     #[error(transparent)]
     Stt(#[from] SttError),
     /// It took too long.
-    #[error("the recogniser did not answer within {0:?}; a smaller model or a larger deadline helps")]
+    #[error(
+        "the recogniser did not answer within {0:?}; a smaller model or a larger deadline helps"
+    )]
     Late(Duration),
     /// The task was ended from outside, which happens when the program ends.
     #[error("recognition was cut off")]
@@ -121,7 +122,12 @@ pub(crate) struct Recogniser {
 impl Recogniser {
     /// Recognises with `stt`, within `deadline` plus half of the utterance's length.
     pub(crate) fn new(stt: Arc<dyn Stt>, hints: Hints, deadline: Duration) -> Self {
-        Self { stt, hints, deadline, places: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)) }
+        Self {
+            stt,
+            hints,
+            deadline,
+            places: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
+        }
     }
 
     async fn transcribe(&self, sound: Pcm) -> Result<Transcript, EarError> {
@@ -130,7 +136,9 @@ impl Recogniser {
             let _place = self.places.acquire().await.map_err(|_| EarError::CutOff)?;
             Ok(speech::stt::final_transcript(self.stt.transcribe(sound, &self.hints)).await?)
         };
-        timeout(deadline, work).await.map_err(|_| EarError::Late(deadline))?
+        timeout(deadline, work)
+            .await
+            .map_err(|_| EarError::Late(deadline))?
     }
 
     fn has_room(&self) -> bool {
@@ -145,7 +153,13 @@ impl Ears {
         recogniser: Recogniser,
         out: mpsc::Sender<Utterance>,
     ) -> Self {
-        Self { ears: HashMap::new(), turns, recogniser, transcribing: JoinSet::new(), out }
+        Self {
+            ears: HashMap::new(),
+            turns,
+            recogniser,
+            transcribing: JoinSet::new(),
+            out,
+        }
     }
 
     /// Takes sound of one speaker.
@@ -156,16 +170,12 @@ impl Ears {
         let ear = self.ears.entry(heard.speaker).or_insert_with(|| Ear {
             endpointer: Endpointer::new(self.turns),
             draft: None,
-            last_packet: heard.received,
         });
-        if !heard.pcm.is_empty() {
-            ear.last_packet = heard.received;
-        }
         let mut events = ear.endpointer.hear(now, heard.pcm.samples());
         if heard.last {
             events.extend(ear.endpointer.release(now));
         }
-        self.attend(heard.speaker, events)
+        self.attend(heard.speaker, heard.received, events)
     }
 
     /// Lets time pass: silence may have ended a turn.
@@ -178,21 +188,33 @@ impl Ears {
             .collect();
         let mut noticed = Vec::new();
         for speaker in due {
-            let Some(ear) = self.ears.get_mut(&speaker) else { continue };
+            let Some(ear) = self.ears.get_mut(&speaker) else {
+                continue;
+            };
             let events = ear.endpointer.handle_timeout(now);
-            noticed.extend(self.attend(speaker, events).into_iter().map(|n| (speaker, n)));
+            noticed.extend(
+                self.attend(speaker, now, events)
+                    .into_iter()
+                    .map(|n| (speaker, n)),
+            );
         }
         noticed
     }
 
     /// When [`Self::handle_timeout`] has something to do.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.ears.values().filter_map(|ear| ear.endpointer.deadline()).min()
+        self.ears
+            .values()
+            .filter_map(|ear| ear.endpointer.deadline())
+            .min()
     }
 
     /// A speaker has left; an unfinished turn is gone with them.
     pub(crate) fn forget(&mut self, speaker: SessionId) {
-        if let Some(Ear { draft: Some(draft), .. }) = self.ears.remove(&speaker) {
+        if let Some(Ear {
+            draft: Some(draft), ..
+        }) = self.ears.remove(&speaker)
+        {
             draft.task.abort();
         }
     }
@@ -200,13 +222,18 @@ impl Ears {
     /// Forgets everybody: the connection was lost, and session numbers with it.
     pub(crate) fn forget_all(&mut self) {
         let speakers: Vec<SessionId> = self.ears.keys().copied().collect();
-        speakers.into_iter().for_each(|speaker| self.forget(speaker));
+        speakers
+            .into_iter()
+            .for_each(|speaker| self.forget(speaker));
     }
 
-    fn attend(&mut self, speaker: SessionId, events: Vec<Event>) -> Vec<Noticed> {
+    /// `arrived` is when the packet came that brought the events about.
+    fn attend(&mut self, speaker: SessionId, arrived: Instant, events: Vec<Event>) -> Vec<Noticed> {
         let mut noticed = Vec::new();
         for event in events {
-            let Some(ear) = self.ears.get_mut(&speaker) else { break };
+            let Some(ear) = self.ears.get_mut(&speaker) else {
+                break;
+            };
             match event {
                 Event::Started => noticed.push(Noticed::Started),
                 Event::Paused { revision, pcm } => {
@@ -220,9 +247,8 @@ impl Ears {
                     ear.draft.take().inspect(|draft| draft.task.abort());
                 }
                 Event::Ended(turn) => {
-                    let last_packet = ear.last_packet;
                     let draft = ear.draft.take();
-                    noticed.push(self.write_down(speaker, last_packet, turn, draft));
+                    noticed.push(self.write_down(speaker, arrived, turn, draft));
                 }
                 Event::Discarded(_) => {
                     ear.draft.take().inspect(|draft| draft.task.abort());
@@ -237,7 +263,7 @@ impl Ears {
     fn write_down(
         &mut self,
         speaker: SessionId,
-        last_packet: Instant,
+        arrived: Instant,
         turn: Turn,
         draft_made: Option<Draft>,
     ) -> Noticed {
@@ -254,14 +280,37 @@ impl Ears {
             fitting.inspect(|draft| draft.task.abort());
             return Noticed::Overrun;
         }
-        let Turn { revision, pcm, began, ended, reason, .. } = turn;
+        let Turn {
+            revision,
+            pcm,
+            began,
+            last_voice,
+            ended,
+            reason,
+            ..
+        } = turn;
+        let question_end = match reason {
+            Reason::Released => arrived,
+            Reason::Silence | Reason::TooLong => last_voice,
+        };
         let draft = fitting.unwrap_or_else(|| draft(&self.recogniser, revision, pcm));
         let out = self.out.clone();
         self.transcribing.spawn(async move {
             let result = draft.task.await.unwrap_or(Err(EarError::CutOff));
             let answered = Instant::now();
-            let times = Times { last_packet, ended, reason, asked: draft.begun, answered };
-            let utterance = Utterance { speaker, began, text: result.map(words), times };
+            let times = Times {
+                question_end,
+                ended,
+                reason,
+                asked: draft.begun,
+                answered,
+            };
+            let utterance = Utterance {
+                speaker,
+                began,
+                text: result.map(words),
+                times,
+            };
             // The conversation has ended: nobody is there to hear it.
             out.send(utterance).await.ok();
         });
@@ -272,7 +321,11 @@ impl Ears {
 fn draft(recogniser: &Recogniser, revision: u64, pcm: Pcm) -> Draft {
     let recogniser = recogniser.clone();
     let task = tokio::spawn(async move { recogniser.transcribe(pcm).await });
-    Draft { revision, begun: Instant::now(), task }
+    Draft {
+        revision,
+        begun: Instant::now(),
+        task,
+    }
 }
 
 /// The words of a transcript, or `None` when nobody really spoke.
@@ -281,7 +334,9 @@ fn words(transcript: Transcript) -> Option<String> {
         return None;
     }
     let text = without_annotations(&transcript.text);
-    text.chars().any(char::is_alphanumeric).then(|| text.trim().to_owned())
+    text.chars()
+        .any(char::is_alphanumeric)
+        .then(|| text.trim().to_owned())
 }
 
 /// Recognisers describe sounds in brackets: "[BLANK_AUDIO]", "(wind blowing)", "*coughs*".
@@ -308,20 +363,38 @@ mod tests {
     use super::*;
 
     fn said(text: &str) -> Option<String> {
-        words(Transcript { text: text.to_owned(), ..Transcript::default() })
+        words(Transcript {
+            text: text.to_owned(),
+            ..Transcript::default()
+        })
     }
 
     #[test]
     fn descriptions_of_noise_are_not_words() {
-        for noise in ["", " ", "...", "[BLANK_AUDIO]", " (wind blowing) ", "*coughs*", "♪"] {
+        for noise in [
+            "",
+            " ",
+            "...",
+            "[BLANK_AUDIO]",
+            " (wind blowing) ",
+            "*coughs*",
+            "♪",
+        ] {
             assert_eq!(said(noise), None, "{noise}");
         }
-        assert_eq!(said(" Hello [noise] there. ").as_deref(), Some("Hello  there."));
+        assert_eq!(
+            said(" Hello [noise] there. ").as_deref(),
+            Some("Hello  there.")
+        );
     }
 
     #[test]
     fn a_recogniser_that_heard_nobody_is_believed() {
-        let sure = Transcript { text: "Thank you.".to_owned(), no_speech: Some(0.9), ..Transcript::default() };
+        let sure = Transcript {
+            text: "Thank you.".to_owned(),
+            no_speech: Some(0.9),
+            ..Transcript::default()
+        };
         assert_eq!(words(sure), None);
     }
 }

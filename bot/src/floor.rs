@@ -55,7 +55,12 @@ impl Dropped {
 impl<T> Floor<T> {
     /// At most `max_waiting` turns wait, each for at most `patience`.
     pub(crate) fn new(max_waiting: usize, patience: Duration) -> Self {
-        Self { state: State::Free, waiting: VecDeque::new(), max_waiting, patience }
+        Self {
+            state: State::Free,
+            waiting: VecDeque::new(),
+            max_waiting,
+            patience,
+        }
     }
 
     /// A turn wants an answer. A second turn of a speaker who waits already is joined to the
@@ -77,7 +82,11 @@ impl<T> Floor<T> {
         if !expected && self.waiting.len() >= self.max_waiting {
             return Some((turn, Dropped::Crowded));
         }
-        self.waiting.push_back(Waiting { speaker, since: now, turn });
+        self.waiting.push_back(Waiting {
+            speaker,
+            since: now,
+            turn,
+        });
         None
     }
 
@@ -131,7 +140,9 @@ impl<T> Floor<T> {
     /// Takes out every turn that has waited too long.
     pub(crate) fn expire(&mut self, now: Instant) -> Vec<(T, Dropped)> {
         let patience = self.patience;
-        self.take_if(Dropped::Stale, |w| now.saturating_duration_since(w.since) >= patience)
+        self.take_if(Dropped::Stale, |w| {
+            now.saturating_duration_since(w.since) >= patience
+        })
     }
 
     /// A speaker left: their waiting turn goes with them.
@@ -159,8 +170,9 @@ impl<T> Floor<T> {
     }
 
     fn take_if(&mut self, why: Dropped, gone: impl Fn(&Waiting<T>) -> bool) -> Vec<(T, Dropped)> {
-        let (out, stay): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut self.waiting).into_iter().partition(|w| gone(w));
+        let (out, stay): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|w| gone(w));
         self.waiting = stay;
         out.into_iter().map(|w| (w.turn, why)).collect()
     }
@@ -207,8 +219,14 @@ mod tests {
         for n in 2..=4 {
             assert!(f.offer(now, id(n), format!("q{n}"), join).is_none());
         }
-        assert_eq!(f.offer(now, id(5), "q5".into(), join), Some(("q5".into(), Dropped::Crowded)));
-        assert!(f.expire(now + PATIENCE - Duration::from_millis(1)).is_empty());
+        assert_eq!(
+            f.offer(now, id(5), "q5".into(), join),
+            Some(("q5".into(), Dropped::Crowded))
+        );
+        assert!(
+            f.expire(now + PATIENCE - Duration::from_millis(1))
+                .is_empty()
+        );
         assert_eq!(f.deadline(), Some(now + PATIENCE));
         assert_eq!(f.expire(now + PATIENCE).len(), 3);
     }

@@ -41,7 +41,11 @@ struct Exchange {
 impl Histories {
     /// Keeps `turns` exchanges for each place, and forgets a place after `idle` without one.
     pub(crate) fn new(turns: usize, idle: Duration) -> Self {
-        Self { places: HashMap::new(), turns, idle }
+        Self {
+            places: HashMap::new(),
+            turns,
+            idle,
+        }
     }
 
     /// Adds an exchange: what `who` said and what they really heard of the answer.
@@ -58,10 +62,10 @@ impl Histories {
         {
             self.places.remove(&oldest);
         }
-        let history = self
-            .places
-            .entry(place)
-            .or_insert_with(|| History { exchanges: VecDeque::new(), last: now });
+        let history = self.places.entry(place).or_insert_with(|| History {
+            exchanges: VecDeque::new(),
+            last: now,
+        });
         history.last = now;
         history.exchanges.push_back(Exchange {
             who: who.to_owned(),
@@ -86,30 +90,37 @@ impl Histories {
     ) -> Vec<Message> {
         self.forget_idle(now);
         let empty = VecDeque::new();
-        let exchanges = self.places.get(place).map_or(&empty, |history| &history.exchanges);
+        let exchanges = self
+            .places
+            .get(place)
+            .map_or(&empty, |history| &history.exchanges);
         let several = exchanges.iter().any(|exchange| exchange.who != who);
         let named = |who: &str, text: &str| {
-            if several { format!("{who}: {text}") } else { text.to_owned() }
+            if several {
+                format!("{who}: {text}")
+            } else {
+                text.to_owned()
+            }
         };
-        let mut messages = vec![message(Role::System, system.to_owned())];
+        let mut messages = vec![Message::new(Role::System, system)];
         for exchange in exchanges {
-            messages.push(message(Role::User, named(&exchange.who, &exchange.said)));
+            messages.push(Message::new(
+                Role::User,
+                named(&exchange.who, &exchange.said),
+            ));
             if !exchange.heard.is_empty() {
-                messages.push(message(Role::Assistant, exchange.heard.clone()));
+                messages.push(Message::new(Role::Assistant, exchange.heard.as_str()));
             }
         }
-        messages.push(message(Role::User, named(who, says)));
+        messages.push(Message::new(Role::User, named(who, says)));
         messages
     }
 
     fn forget_idle(&mut self, now: Instant) {
         let idle = self.idle;
-        self.places.retain(|_, history| now.saturating_duration_since(history.last) < idle);
+        self.places
+            .retain(|_, history| now.saturating_duration_since(history.last) < idle);
     }
-}
-
-fn message(role: Role, content: String) -> Message {
-    Message { role, content }
 }
 
 #[cfg(test)]
@@ -126,7 +137,13 @@ mod tests {
     fn the_last_turns_stand_oldest_first() {
         let (now, mut h) = (Instant::now(), Histories::new(2, IDLE));
         for n in 1..=3 {
-            h.add(now, Place::Channel, "Anna", &format!("q{n}"), &format!("a{n}"));
+            h.add(
+                now,
+                Place::Channel,
+                "Anna",
+                &format!("q{n}"),
+                &format!("a{n}"),
+            );
         }
         let prompt = h.prompt(now, &Place::Channel, "be kind", "Anna", "q4");
         assert_eq!(texts(&prompt), ["be kind", "q2", "a2", "q3", "a3", "q4"]);
@@ -144,15 +161,25 @@ mod tests {
     fn an_answer_that_nobody_heard_is_not_in_the_prompt() {
         let (now, mut h) = (Instant::now(), Histories::new(5, IDLE));
         h.add(now, Place::Channel, "Anna", "hello", "");
-        assert_eq!(texts(&h.prompt(now, &Place::Channel, "s", "Anna", "hello?")), ["s", "hello", "hello?"]);
+        assert_eq!(
+            texts(&h.prompt(now, &Place::Channel, "s", "Anna", "hello?")),
+            ["s", "hello", "hello?"]
+        );
     }
 
     #[test]
     fn private_words_stay_private_and_idle_sessions_end() {
         let (now, mut h) = (Instant::now(), Histories::new(5, IDLE));
         h.add(now, Place::Private("a1".into()), "Anna", "secret", "ok");
-        assert_eq!(texts(&h.prompt(now, &Place::Channel, "s", "Anna", "q")), ["s", "q"]);
-        assert_eq!(h.prompt(now + IDLE, &Place::Private("a1".into()), "s", "Anna", "q").len(), 2);
+        assert_eq!(
+            texts(&h.prompt(now, &Place::Channel, "s", "Anna", "q")),
+            ["s", "q"]
+        );
+        assert_eq!(
+            h.prompt(now + IDLE, &Place::Private("a1".into()), "s", "Anna", "q")
+                .len(),
+            2
+        );
     }
 
     #[test]
@@ -160,7 +187,13 @@ mod tests {
         let (now, mut h) = (Instant::now(), Histories::new(5, IDLE));
         h.add(now, Place::Channel, "Anna", "hello", "hi");
         for n in 0..500 {
-            h.add(now + Duration::from_millis(n), Place::Private(n.to_string()), "x", "q", "a");
+            h.add(
+                now + Duration::from_millis(n),
+                Place::Private(n.to_string()),
+                "x",
+                "q",
+                "a",
+            );
         }
         assert!(h.places.len() <= PRIVATE_PLACES + 1);
         assert!(h.places.contains_key(&Place::Channel));

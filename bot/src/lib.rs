@@ -7,7 +7,7 @@
 
 pub mod app;
 pub mod config;
-mod engines;
+pub mod engines;
 mod conversation;
 mod ear;
 pub mod address;

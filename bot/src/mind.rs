@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use llm::{Chat, ChatError, Message, Options, Request};
+use llm::{Chat, ChatError, Message, Options, Request, Role};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -59,12 +59,19 @@ pub(crate) enum MindError {
 impl Mind {
     /// Thinks with `chat` under `options`.
     pub(crate) fn new(chat: Arc<dyn Chat>, options: Options, deadlines: Deadlines) -> Self {
-        Self { chat, options, deadlines }
+        Self {
+            chat,
+            options,
+            deadlines,
+        }
     }
 
     /// Begins to think. Sentences arrive as they are complete, at most one error as the last
     /// item. Dropping the receiver closes the connection to the model.
-    pub(crate) fn think(&self, messages: Vec<Message>) -> mpsc::Receiver<Result<Sentence, MindError>> {
+    pub(crate) fn think(
+        &self,
+        messages: Vec<Message>,
+    ) -> mpsc::Receiver<Result<Sentence, MindError>> {
         let (sentences, receiver) = mpsc::channel(SENTENCES_AHEAD);
         let mind = self.clone();
         tokio::spawn(async move {
@@ -84,13 +91,15 @@ impl Mind {
     /// Makes the server load the model before the first person asks; a failure only costs time
     /// later, so it is the caller's to report.
     pub(crate) async fn warm(&self, system: &str) -> Result<(), MindError> {
-        let options = Options { num_predict: Some(1), ..self.options.clone() };
-        let messages = vec![Message { role: llm::Role::System, content: system.to_owned() }, Message { role: llm::Role::User, content: "Hello".to_owned() }];
-        let mut tokens = self.chat.chat(Request { messages, options });
-        while let Some(token) = tokens.next().await {
-            token?;
-        }
-        Ok(())
+        let messages = vec![
+            Message::new(Role::System, system),
+            Message::new(Role::User, "Hello"),
+        ];
+        let request = Request {
+            messages,
+            options: self.options.clone(),
+        };
+        Ok(self.chat.warm(request).await?)
     }
 
     async fn stream(
@@ -98,7 +107,10 @@ impl Mind {
         messages: Vec<Message>,
         out: &mpsc::Sender<Result<Sentence, MindError>>,
     ) -> Result<(), MindError> {
-        let request = Request { messages, options: self.options.clone() };
+        let request = Request {
+            messages,
+            options: self.options.clone(),
+        };
         let mut tokens = self.chat.chat(request);
         let mut thoughts = Thoughts::default();
         let mut sentences = Sentences::default();
@@ -109,14 +121,24 @@ impl Mind {
                 None => self.deadlines.first_token,
                 Some(_) => self.deadlines.next_token,
             };
-            let token = timeout(limit, tokens.next()).await.map_err(|_| MindError::Late(limit))?;
+            let token = timeout(limit, tokens.next())
+                .await
+                .map_err(|_| MindError::Late(limit))?;
             let Some(token) = token else { break };
             let token = token?;
             let first_token = *first_token.get_or_insert_with(Instant::now);
             for text in sentences.push(&thoughts.push(&token)) {
                 said = true;
                 let complete = Instant::now();
-                if out.send(Ok(Sentence { text, first_token, complete })).await.is_err() {
+                if out
+                    .send(Ok(Sentence {
+                        text,
+                        first_token,
+                        complete,
+                    }))
+                    .await
+                    .is_err()
+                {
                     return Ok(());
                 }
             }
@@ -128,7 +150,15 @@ impl Mind {
             said = true;
             let complete = Instant::now();
             let first_token = first_token.unwrap_or(complete);
-            if out.send(Ok(Sentence { text, first_token, complete })).await.is_err() {
+            if out
+                .send(Ok(Sentence {
+                    text,
+                    first_token,
+                    complete,
+                }))
+                .await
+                .is_err()
+            {
                 return Ok(());
             }
         }

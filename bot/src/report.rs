@@ -33,7 +33,7 @@ pub struct Stages {
     pub synthesise: Duration,
     /// Everything else: our own code.
     pub own: Duration,
-    /// From the last packet of the question to the first one of the answer.
+    /// From the end of the question to the first sound of the answer given to the line.
     pub total: Duration,
 }
 
@@ -45,12 +45,12 @@ impl Stages {
         let between = |from: Instant, to: Instant| to.saturating_duration_since(from);
         let pause = match heard.reason {
             Reason::Released | Reason::TooLong => Duration::ZERO,
-            Reason::Silence => between(heard.last_packet, heard.ended),
+            Reason::Silence => between(heard.question_end, heard.ended),
         };
         let recognise = between(heard.asked.max(heard.ended), heard.answered);
         let think = between(asked, first_sentence);
         let synthesise = between(spoken.voice_asked?, spoken.first_sound?);
-        let total = between(heard.last_packet, first_sent);
+        let total = between(heard.question_end, first_sent);
         Some(Self {
             pause,
             recognise,

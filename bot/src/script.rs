@@ -19,7 +19,11 @@ impl Script {
     /// A sentence begins to sound where the one before it ended.
     pub(crate) fn line(&mut self, text: &str) {
         let begins = self.sound();
-        self.lines.push(Line { text: text.to_owned(), begins, ends: begins });
+        self.lines.push(Line {
+            text: text.to_owned(),
+            begins,
+            ends: begins,
+        });
     }
 
     /// The present sentence got `more` sound.
@@ -44,7 +48,11 @@ impl Script {
             } else {
                 let share = (heard - line.begins).div_duration_f64(line.ends - line.begins);
                 let words: Vec<&str> = line.text.split_whitespace().collect();
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a word count is small and positive")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a share of a word count is small and positive"
+                )]
                 let count = (words.len() as f64 * share) as usize;
                 words[..count.min(words.len())].join(" ")
             };
@@ -75,6 +83,9 @@ mod tests {
         assert_eq!(script.heard(Duration::ZERO), "");
         assert_eq!(script.heard(Duration::from_secs(1)), "It is Paris.");
         assert_eq!(script.heard(Duration::from_secs(2)), "It is Paris. It lies");
-        assert_eq!(script.heard(Duration::from_secs(9)), "It is Paris. It lies on the Seine.");
+        assert_eq!(
+            script.heard(Duration::from_secs(9)),
+            "It is Paris. It lies on the Seine."
+        );
     }
 }

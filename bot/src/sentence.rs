@@ -63,11 +63,11 @@ impl Sentences {
             match c {
                 '\n' => return Some(after),
                 '。' | '！' | '？' => return Some(after),
-                '.' | '!' | '?' | '…' | ':' | ';' | '"' | '”' | ')' | '\'' => {
-                    // Whether white space follows is only known once the next token is here.
-                    if next.is_some_and(char::is_whitespace) && self.ends_sentence(at, c) {
-                        return Some(after);
-                    }
+                // Whether white space follows is only known once the next token is here.
+                '.' | '!' | '?' | '…' | '"' | '”' | ')' | '\''
+                    if next.is_some_and(char::is_whitespace) && self.ends_sentence(at, c) =>
+                {
+                    return Some(after);
                 }
                 ',' | '–' | '—' if next.is_some_and(char::is_whitespace) => {
                     if count >= FIRST_CLAUSE_CHARS && !self.any_given {
@@ -127,11 +127,18 @@ pub(crate) fn speakable(text: &str) -> String {
         }
         spoken.push_str(&kept);
     }
-    if spoken.chars().any(char::is_alphanumeric) { spoken } else { String::new() }
+    if spoken.chars().any(char::is_alphanumeric) {
+        spoken
+    } else {
+        String::new()
+    }
 }
 
 fn is_speakable(c: char) -> bool {
-    let markup = matches!(c, '*' | '_' | '`' | '#' | '~' | '|' | '<' | '>' | '[' | ']' | '{' | '}');
+    let markup = matches!(
+        c,
+        '*' | '_' | '`' | '#' | '~' | '|' | '<' | '>' | '[' | ']' | '{' | '}'
+    );
     // Emoji, pictographs, dingbats, arrows, variation selectors and joiners.
     let picture = matches!(u32::from(c), 0x1F000..=0x1FAFF | 0x2190..=0x21FF | 0x2600..=0x27BF | 0x2B00..=0x2BFF | 0xFE00..=0xFE0F | 0x200D | 0x20E3);
     !(markup || picture || c.is_control())
@@ -145,7 +152,10 @@ mod tests {
 
     fn cut(text: &str) -> Vec<String> {
         let mut sentences = Sentences::default();
-        let mut all: Vec<_> = text.split_inclusive(' ').flat_map(|t| sentences.push(t)).collect();
+        let mut all: Vec<_> = text
+            .split_inclusive(' ')
+            .flat_map(|t| sentences.push(t))
+            .collect();
         all.extend(sentences.finish());
         all
     }
@@ -154,7 +164,10 @@ mod tests {
     fn a_sentence_is_given_as_soon_as_the_next_one_begins() {
         let mut sentences = Sentences::default();
         assert!(sentences.push("It is Paris").is_empty());
-        assert!(sentences.push(".").is_empty(), "a digit could still follow the full stop");
+        assert!(
+            sentences.push(".").is_empty(),
+            "a digit could still follow the full stop"
+        );
         assert_eq!(sentences.push(" And"), ["It is Paris."]);
         assert_eq!(sentences.finish().as_deref(), Some("And"));
     }
@@ -163,21 +176,30 @@ mod tests {
     fn abbreviations_initials_and_numbers_do_not_end_a_sentence() {
         assert_eq!(
             cut("Dr. Smith met J. Bach at 3.5 km, e.g. in Leipzig. He left!"),
-            ["Dr. Smith met J. Bach at 3.5 km, e.g. in Leipzig.", "He left!"]
+            [
+                "Dr. Smith met J. Bach at 3.5 km, e.g. in Leipzig.",
+                "He left!"
+            ]
         );
         assert_eq!(cut("1. Bread\n2. Milk"), ["1. Bread", "2. Milk"]);
     }
 
     #[test]
     fn a_quote_closes_with_its_sentence() {
-        assert_eq!(cut("He said \"Go.\" Then he left."), ["He said \"Go.\"", "Then he left."]);
+        assert_eq!(
+            cut("He said \"Go.\" Then he left."),
+            ["He said \"Go.\"", "Then he left."]
+        );
     }
 
     #[test]
     fn only_a_long_first_sentence_is_cut_at_a_comma() {
         let long = "When the sun sets behind the tall mountains of the north, the wind begins to blow, and it is cold. ";
         let pieces = cut(&long.repeat(2));
-        assert_eq!(pieces[0], "When the sun sets behind the tall mountains of the north,");
+        assert_eq!(
+            pieces[0],
+            "When the sun sets behind the tall mountains of the north,"
+        );
         assert_eq!(pieces[2], long.trim(), "later sentences stay whole");
         assert_eq!(cut("Yes, it is. Good"), ["Yes, it is.", "Good"]);
     }
@@ -190,10 +212,16 @@ mod tests {
 
     #[test]
     fn markup_and_pictures_are_not_read_aloud() {
-        assert_eq!(speakable("**Hello** `you` 😀 – see https://example.org/x"), "Hello you – see the link");
+        assert_eq!(
+            speakable("**Hello** `you` 😀 – see https://example.org/x"),
+            "Hello you – see the link"
+        );
         assert_eq!(speakable("- one\n- two"), "one two");
         assert_eq!(speakable("*** 🎉"), "");
-        assert_eq!(speakable("It's 20 % off, isn't it?"), "It's 20 % off, isn't it?");
+        assert_eq!(
+            speakable("It's 20 % off, isn't it?"),
+            "It's 20 % off, isn't it?"
+        );
     }
 
     proptest! {

@@ -36,7 +36,9 @@ impl Sound {
     /// What it says; also what is typed when it cannot be played.
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::NotHeard => "Sorry, I could not hear what you said. Please try again in a moment.",
+            Self::NotHeard => {
+                "Sorry, I could not hear what you said. Please try again in a moment."
+            }
             Self::NoThought => "Sorry, I cannot think right now. Please try again in a moment.",
             Self::NoVoice => "Sorry, my voice is not working. I will write the answer instead.",
         }
@@ -52,7 +54,9 @@ impl Sound {
 
     /// The sound at 48 kHz, or `None` when its file cannot be decoded.
     pub fn pcm(self) -> Option<Pcm> {
-        audio::ogg::read(self.file()).ok().filter(|pcm| !pcm.is_empty())
+        audio::ogg::read(self.file())
+            .ok()
+            .filter(|pcm| !pcm.is_empty())
     }
 }
 
@@ -65,8 +69,12 @@ mod tests {
     #[test]
     fn every_sentence_has_its_sound_in_the_program() {
         for sound in [Sound::NotHeard, Sound::NoThought, Sound::NoVoice] {
-            let pcm = sound.pcm().unwrap_or_else(|| panic!("{} is not playable: run `make sounds`", sound.stem()));
-            assert!(pcm.duration() > Duration::from_secs(1) && pcm.duration() < Duration::from_secs(8));
+            let pcm = sound
+                .pcm()
+                .unwrap_or_else(|| panic!("{} is not playable: run `make sounds`", sound.stem()));
+            assert!(
+                pcm.duration() > Duration::from_secs(1) && pcm.duration() < Duration::from_secs(8)
+            );
             let loudest = pcm.samples().iter().map(|s| s.unsigned_abs()).max();
             assert!(loudest > Some(2000), "{} is silent", sound.stem());
         }

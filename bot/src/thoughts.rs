@@ -75,7 +75,10 @@ mod tests {
 
     #[test]
     fn thoughts_are_not_said_wherever_the_tokens_are_cut() {
-        assert_eq!(pass(&["<thi", "nk>Hmm, 2 < 3", "</th", "ink>It is", " two."]), "It is two.");
+        assert_eq!(
+            pass(&["<thi", "nk>Hmm, 2 < 3", "</th", "ink>It is", " two."]),
+            "It is two."
+        );
         assert_eq!(pass(&["a < b <", " c"]), "a < b < c");
         assert_eq!(pass(&["One <think>never closed"]), "One ");
     }

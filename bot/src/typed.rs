@@ -47,7 +47,10 @@ impl TypedLane {
                 worker.send(question.to, &answer);
             }
         });
-        Self { questions, answerer }
+        Self {
+            questions,
+            answerer,
+        }
     }
 
     /// Takes a question.
@@ -56,7 +59,10 @@ impl TypedLane {
             question.text.truncate(end);
         }
         if let Err(mpsc::error::TrySendError::Full(question)) = self.questions.try_send(question) {
-            tracing::info!(reason = "too many typed questions wait already", "question not answered");
+            tracing::info!(
+                reason = "too many typed questions wait already",
+                "question not answered"
+            );
             let patience = "I am still answering earlier messages. Please ask again in a moment.";
             self.answerer.send(question.to, patience);
         }
@@ -66,7 +72,9 @@ impl TypedLane {
 impl Answerer {
     /// Thinks the whole answer; what went wrong instead, in words for the person.
     async fn write(&self, question: &Typed) -> String {
-        let Typed { who, text, place, .. } = question;
+        let Typed {
+            who, text, place, ..
+        } = question;
         let prompt = self
             .histories
             .lock()

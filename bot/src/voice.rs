@@ -113,7 +113,10 @@ impl Voice {
             };
             let sentence = match next {
                 None => break,
-                Some(Err(error)) => { end = End::NoThought(error); break }
+                Some(Err(error)) => {
+                    end = End::NoThought(error);
+                    break;
+                }
                 Some(Ok(sentence)) => sentence,
             };
             times.first_token.get_or_insert(sentence.first_token);
@@ -130,8 +133,14 @@ impl Voice {
             };
             match stop {
                 Ok(()) => {}
-                Err(Stop::Interrupted) => { end = End::Interrupted; break }
-                Err(Stop::Line(error)) => { end = End::NoLine(error); break }
+                Err(Stop::Interrupted) => {
+                    end = End::Interrupted;
+                    break;
+                }
+                Err(Stop::Line(error)) => {
+                    end = End::NoLine(error);
+                    break;
+                }
                 Err(Stop::Voice(error)) => {
                     let unsaid = remaining(sentence.text, &mut sentences, interrupted).await;
                     end = End::NoVoice { error, unsaid };
@@ -143,11 +152,20 @@ impl Voice {
             End::Interrupted => (line.stop(), End::Interrupted),
             end => play_out(line, end, interrupted).await,
         };
-        Said { heard: script.heard(sound), end, times }
+        Said {
+            heard: script.heard(sound),
+            end,
+            times,
+        }
     }
 
     /// Plays one prepared sound.
-    pub(crate) async fn play(&self, sound: Pcm, mut line: Speech, interrupted: &CancellationToken) -> End {
+    pub(crate) async fn play(
+        &self,
+        sound: Pcm,
+        mut line: Speech,
+        interrupted: &CancellationToken,
+    ) -> End {
         let pushed = tokio::select! {
             biased;
             () = interrupted.cancelled() => return End::Interrupted,
@@ -212,7 +230,9 @@ async fn remaining(
             () = interrupted.cancelled() => return text,
             next = sentences.recv() => next,
         };
-        let Some(Ok(sentence)) = next else { return text };
+        let Some(Ok(sentence)) = next else {
+            return text;
+        };
         text.push(' ');
         text.push_str(&sentence.text);
     }

@@ -1,0 +1,79 @@
+//! The engines by their settings: which dialect, where, with what options.
+
+use std::sync::Arc;
+
+use llm::{Chat, ChatError, Options};
+use speech::stt::{self, Stt, SttError};
+use speech::tts::{self, Tts, TtsError};
+
+use crate::config::{Ollama, Piper, Whisper};
+
+/// Why an engine cannot even be set up; always a matter of settings.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The recogniser.
+    #[error("WHISPER_DIALECT or WHISPER_URL: {0}")]
+    Stt(#[source] SttError),
+    /// The model.
+    #[error("OLLAMA_DIALECT or OLLAMA_URL: {0}")]
+    Chat(#[source] ChatError),
+    /// The synthesiser.
+    #[error("PIPER_DIALECT or PIPER_URL: {0}")]
+    Tts(#[source] TtsError),
+}
+
+/// The recogniser. No connection is made yet.
+///
+/// # Errors
+/// When the dialect is unknown or the address is none.
+pub fn stt(config: &Whisper) -> Result<Arc<dyn Stt>, EngineError> {
+    let server = stt::Server {
+        url: config.url.clone(),
+        api_key: None,
+        model: config.model.clone(),
+    };
+    stt::open(&config.dialect, server).map_err(EngineError::Stt)
+}
+
+/// The model. No connection is made yet.
+///
+/// # Errors
+/// When the dialect is unknown or the address is none.
+pub fn chat(config: &Ollama) -> Result<Arc<dyn Chat>, EngineError> {
+    let server = llm::Server {
+        url: config.url.clone(),
+        api_key: config.api_key.clone(),
+        model: config.model.clone(),
+    };
+    llm::open(&config.dialect, server).map_err(EngineError::Chat)
+}
+
+/// How answers are drawn.
+pub fn options(config: &Ollama) -> Options {
+    Options {
+        model: config.model.clone(),
+        temperature: Some(config.temperature),
+        top_p: Some(config.top_p),
+        seed: config.seed,
+        num_predict: Some(config.num_predict),
+        num_ctx: Some(config.num_ctx),
+        keep_alive: Some(config.keep_alive.clone()),
+        stop: Vec::new(),
+    }
+}
+
+/// The synthesiser. No connection is made yet.
+///
+/// # Errors
+/// When the dialect is unknown or the address is none.
+pub fn tts(config: &Piper) -> Result<Arc<dyn Tts>, EngineError> {
+    let server = tts::Server {
+        url: config.url.clone(),
+        api_key: None,
+        model: config.model.clone(),
+        voice: config.voice.clone(),
+        length_scale: config.length_scale,
+        noise_scale: config.noise_scale,
+    };
+    tts::open(&config.dialect, server).map_err(EngineError::Tts)
+}
