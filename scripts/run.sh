@@ -57,7 +57,7 @@ SERVERS=()
 # Only what will be needed: who brings a server along need not have ours.
 install_programs() {
     local parts=(apt)
-    have cargo || die $EX_UNAVAILABLE "cargo is not there: install Rust 1.95 or newer (https://rustup.rs)"
+    have cargo || die "$EX_UNAVAILABLE" "cargo is not there: install Rust 1.95 or newer (https://rustup.rs)"
     [ -n "${WHISPER_URL:-}" ] && [ -n "${PIPER_URL:-}" ] || parts+=(speech)
     [ -n "${OLLAMA_URL:-}" ] || parts+=(ollama)
     "$SCRIPTS/install.sh" "${parts[@]}" {ALIVE}>&-
@@ -68,7 +68,7 @@ choose_mumble() {
     if answers_mumble "$host" "$port"; then
         say "mumble: using the server at $host:$port"
     elif [ -n "${MUMBLE_HOST:-}${MUMBLE_PORT:-}" ]; then
-        die $EX_UNAVAILABLE "no Mumble server answers at $host:$port: start it, or unset MUMBLE_HOST and MUMBLE_PORT"
+        die "$EX_UNAVAILABLE" "no Mumble server answers at $host:$port: start it, or unset MUMBLE_HOST and MUMBLE_PORT"
     else
         port=$(free_port 64738)
         # murmurd gives up being root, and would not reach a folder in root's home.
@@ -87,7 +87,7 @@ choose_engine() {
     if "answers_$name" "$url"; then
         say "$name: using the server at $url"
     elif [ -n "${!variable:-}" ]; then
-        die $EX_UNAVAILABLE "no $name server answers at $url: start it, or unset $variable"
+        die "$EX_UNAVAILABLE" "no $name server answers at $url: start it, or unset $variable"
     else
         port=$(free_port "$port")
         url=http://127.0.0.1:$port
@@ -104,14 +104,14 @@ serve() {
     pid=$!
     SERVERS+=("$pid")
     until [ -s "$RUN/$name" ]; do
-        kill -0 "$pid" 2>/dev/null || die $EX_UNAVAILABLE "$name could not be started"
+        kill -0 "$pid" 2>/dev/null || die "$EX_UNAVAILABLE" "$name could not be started"
         sleep 0.1
         if [ $((SECONDS - started)) -ge 10 ]; then
             say "$name: still starting" && started=$SECONDS
         fi
     done
     read -r answer <"$RUN/$name"
-    [ "$answer" = ready ] || die $EX_UNAVAILABLE "$name said '$answer' instead of ready"
+    [ "$answer" = ready ] || die "$EX_UNAVAILABLE" "$name said '$answer' instead of ready"
     [ "$name" != ollama ] || OLLAMA_IS_OURS=yes
 }
 
@@ -154,7 +154,7 @@ start_assistant() {
     # The doctor says when all that the bot depends on answers.
     until "$MUMBLE_AI" doctor >"$RUN/doctor" 2>&1 {ALIVE}>&-; do
         still_up
-        [ $SECONDS -lt $deadline ] || { cat "$RUN/doctor" >&2 && die $EX_UNAVAILABLE "not everything answers"; }
+        [ $SECONDS -lt $deadline ] || { cat "$RUN/doctor" >&2 && die "$EX_UNAVAILABLE" "not everything answers"; }
         sleep 0.5
     done
     still_up

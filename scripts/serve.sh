@@ -26,13 +26,13 @@ END_S=5
 THREADS=2
 
 main() {
-    [ $# -ge 2 ] || die $EX_USAGE "usage: scripts/serve.sh mumble|whisper|piper|ollama PORT [DIR]"
+    [ $# -ge 2 ] || die "$EX_USAGE" "usage: scripts/serve.sh mumble|whisper|piper|ollama PORT [DIR]"
     PART=$1 PORT=$2
     case $PART in
     mumble | whisper | piper | ollama) ;;
-    *) die $EX_USAGE "no server is called '$PART': mumble whisper piper ollama" ;;
+    *) die "$EX_USAGE" "no server is called '$PART': mumble whisper piper ollama" ;;
     esac
-    ! port_taken "$PORT" || die $EX_UNAVAILABLE "$PART: port $PORT is taken"
+    ! port_taken "$PORT" || die "$EX_UNAVAILABLE" "$PART: port $PORT is taken"
 
     exec {INPUT}<&0
     trap end EXIT
@@ -46,7 +46,7 @@ main() {
     cat <&"$INPUT" >/dev/null &
     READER=$!
     wait -n "$SERVER" "$READER" || true
-    kill -0 "$SERVER" 2>/dev/null || die $EX_UNAVAILABLE "$PART ended by itself: $(last_words)"
+    kill -0 "$SERVER" 2>/dev/null || die "$EX_UNAVAILABLE" "$PART ended by itself: $(last_words)"
 }
 
 # --- the life of a server ------------------------------------------------------------------
@@ -62,11 +62,11 @@ launch() {
 await_ready() {
     local deadline=$((SECONDS + READY_S))
     until "ready_$PART"; do
-        kill -0 "$SERVER" 2>/dev/null || die $EX_UNAVAILABLE "$PART did not start: $(last_words)"
+        kill -0 "$SERVER" 2>/dev/null || die "$EX_UNAVAILABLE" "$PART did not start: $(last_words)"
         # The one who asked for the server may be gone before it is ready.
         if read -r -t 0.1 -u "$INPUT"; then :; elif [ $? -le 128 ]; then exit 0; fi
         [ $SECONDS -lt $deadline ] ||
-            die $EX_UNAVAILABLE "$PART does not answer after $READY_S s: $(last_words)"
+            die "$EX_UNAVAILABLE" "$PART does not answer after $READY_S s: $(last_words)"
     done
 }
 
@@ -103,7 +103,7 @@ lay_folder() {
     [ "$PART" = mumble ] && [ "$(id -u)" -eq 0 ] || return 0
     chown mumble-server "$DIR"
     chmod 0700 "$DIR"
-    setpriv --reuid mumble-server --clear-groups test -w "$DIR" || die $EX_UNAVAILABLE \
+    setpriv --reuid mumble-server --clear-groups test -w "$DIR" || die "$EX_UNAVAILABLE" \
         "murmurd runs as the user mumble-server, who cannot reach $DIR: name a folder that it can"
 }
 
@@ -112,7 +112,7 @@ lay_folder() {
 start_mumble() {
     local murmurd ini=$DIR/murmur.ini password=${MUMBLE_SUPERUSER_PASSWORD:-}
     murmurd=$(command -v murmurd || command -v mumble-server) ||
-        die $EX_UNAVAILABLE "no Mumble server is installed: run scripts/install.sh apt"
+        die "$EX_UNAVAILABLE" "no Mumble server is installed: run scripts/install.sh apt"
     # The first of two equal keys is lost, so MUMBLE_INI_EXTRA may change any of these.
     cat >"$ini" <<INI
 database=$DIR/database.sqlite
@@ -152,7 +152,7 @@ ready_mumble() { port_taken "$PORT" && answers_mumble 127.0.0.1 "$PORT"; }
 start_whisper() {
     local model=${WHISPER_MODEL_DIR:-$CACHE/models/whisper-tiny.en}
     if [ ! -x "$CACHE/speech/bin/faster-whisper-server" ] || [ ! -f "$model/model.bin" ]; then
-        die $EX_UNAVAILABLE "faster-whisper or its model is not there: run scripts/install.sh speech"
+        die "$EX_UNAVAILABLE" "faster-whisper or its model is not there: run scripts/install.sh speech"
     fi
     # The server calls its model by this name when a request names none.
     cat >"$DIR/whisper.yaml" <<YAML
@@ -170,7 +170,7 @@ ready_whisper() { [ "$(http_status 2 "http://127.0.0.1:$PORT/health")" = 200 ]; 
 start_piper() {
     local voice=$CACHE/models/piper/en_US-joe-medium.onnx
     if [ ! -x "$CACHE/speech/bin/python" ] || [ ! -f "$voice" ]; then
-        die $EX_UNAVAILABLE "Piper or its voice is not there: run scripts/install.sh speech"
+        die "$EX_UNAVAILABLE" "Piper or its voice is not there: run scripts/install.sh speech"
     fi
     launch env OMP_NUM_THREADS=$THREADS "$CACHE/speech/bin/python" -m piper.http_server \
         --host 127.0.0.1 --port "$PORT" -m "$voice"
@@ -180,7 +180,7 @@ ready_piper() { [ "$(http_status 2 "http://127.0.0.1:$PORT/voices")" = 200 ]; }
 
 start_ollama() {
     ollama_command >/dev/null ||
-        die $EX_UNAVAILABLE "no Ollama is installed: run scripts/install.sh ollama"
+        die "$EX_UNAVAILABLE" "no Ollama is installed: run scripts/install.sh ollama"
     export OLLAMA_KEEP_ALIVE=${OLLAMA_KEEP_ALIVE:-30m}
     # Another server of ours may be reading the same models: nothing is swept away at the start.
     export OLLAMA_NOPRUNE=1

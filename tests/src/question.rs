@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use audio::Pcm;
-use serde_json::json;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::Engines;
@@ -32,6 +33,26 @@ pub async fn spoken(text: &str) -> Pcm {
     let pcm = audio::wav::read(&wav).expect("Piper sends a WAV");
     spoken.insert(text.to_owned(), pcm.clone());
     pcm
+}
+
+/// What the real recogniser understands of `sound`, without this project's own client.
+pub async fn understood(sound: &Pcm) -> String {
+    service::tls::install();
+    let wav = Part::bytes(audio::wav::write(&sound.resampled(audio::SPEECH_HZ)));
+    let form = Form::new().part("file", wav.file_name("sound.wav"));
+    let answer = reqwest::Client::new()
+        .post(format!(
+            "{}/v1/audio/transcriptions",
+            Engines::shared().whisper()
+        ))
+        .multipart(form)
+        .send()
+        .await
+        .and_then(reqwest::Response::error_for_status)
+        .expect("the recogniser takes any WAV");
+    let answer: Value = answer.json().await.expect("the recogniser answers in JSON");
+    let text = answer["text"].as_str().expect("it holds the text");
+    text.trim().to_owned()
 }
 
 /// The words of `text`, lower-case and without punctuation, to compare what was heard with what
