@@ -1,2 +1,125 @@
 //! The table of roles.
-fn main() {}
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use bot::EngineError;
+use clap::{Parser, Subcommand};
+use mumble_ai::{Voice, ask, doctor, out, show, sounds, trust, up};
+use service::EX_USAGE;
+use service::settings::{Settings, SettingsError};
+
+/// A self-hosted voice assistant that lives in Mumble.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    /// A settings file of your own; `mumble-ai config` shows the keys it can hold.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Run the assistant, after a look at the servers it depends on.
+    Up,
+    /// Run the assistant alone; it waits for servers that are not there yet.
+    Bot,
+    /// Join as a Mumble user, ask aloud, record the answer and print what was heard.
+    Ask(ask::Args),
+    /// Try everything the assistant depends on; say what is wrong and what to do.
+    Doctor(doctor::Args),
+    /// Print the settings in force and where each came from.
+    Config(show::Args),
+    /// Accept the certificate that a Mumble server shows now.
+    Trust(trust::Args),
+    /// Make the prepared sounds anew with the configured synthesiser.
+    Sounds(sounds::Args),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  mumble-ai doctor                            what is missing?
+  mumble-ai up                                run the assistant
+  mumble-ai ask \"What time is it?\"            ask it aloud and record the answer
+  mumble-ai ask --wav question.wav --json     the same with a recording, for machines
+  MUMBLE_HOST=talk.example mumble-ai config   where does each setting come from?
+
+Settings come from environment variables, from a file of your own (--config FILE or
+MUMBLE_AI_CONFIG), and from built-in defaults, in this order.
+Exit codes: 0 done, 1 it did not work, 64 the command line or a setting is wrong.";
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(help_or_error) => {
+            let wrong = help_or_error.use_stderr();
+            // Nothing can be done when even this cannot be printed.
+            let _ = help_or_error.print();
+            return if wrong {
+                ExitCode::from(EX_USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            out::complain(format_args!("{error:#}"));
+            let settings = error.is::<SettingsError>() || error.is::<EngineError>();
+            if settings {
+                ExitCode::from(EX_USAGE)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let settings = mumble_ai::settings(cli.config.as_deref())?;
+    let voice = match cli.role {
+        Role::Up | Role::Bot => Voice::Talks,
+        _ => Voice::Whispers,
+    };
+    mumble_ai::start(&settings, voice)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(play(cli.role, &settings))
+}
+
+async fn play(role: Role, settings: &Settings) -> anyhow::Result<ExitCode> {
+    match role {
+        Role::Up => up::up(settings).await,
+        Role::Bot => up::bot(settings).await,
+        Role::Ask(args) => ask::run(args, settings).await,
+        Role::Doctor(args) => doctor::run(&args, settings).await,
+        Role::Config(args) => Ok(show::run(&args, settings)),
+        Role::Trust(args) => trust::run(&args, settings).await,
+        Role::Sounds(args) => sounds::run(&args, settings).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_question_is_text_or_a_recording_but_not_both() {
+        let parsed = |args: &[&str]| Cli::try_parse_from([&["mumble-ai", "ask"], args].concat());
+        assert!(parsed(&["What time is it?"]).is_ok());
+        assert!(parsed(&["--wav", "question.wav"]).is_ok());
+        assert!(parsed(&["What time is it?", "--wav", "question.wav"]).is_err());
+        assert!(parsed(&[]).is_err());
+    }
+}

@@ -156,6 +156,15 @@ impl Settings {
         }
     }
 
+    /// Which layer a setting came from; `None` when there is no such setting.
+    #[must_use]
+    pub fn origin(&self, room: &str, key: &str) -> Option<Origin> {
+        self.entries
+            .iter()
+            .find(|e| e.key.room == room && e.key.name == key)
+            .map(|e| e.origin)
+    }
+
     /// Every setting in the order of the reference, with secrets masked.
     pub fn lines(&self) -> impl Iterator<Item = Line> {
         self.entries.iter().map(|entry| Line {

@@ -1,0 +1,108 @@
+//! Runs the roles: all that are configured, in one process, until a signal.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use service::EX_USAGE;
+use service::settings::Settings;
+use tokio_util::sync::CancellationToken;
+
+use crate::{doctor, out};
+
+/// Looks at the engines, then runs every configured role; today that is the assistant.
+///
+/// An engine that is missing is one line on standard error each, and exit code 64: nothing is
+/// put in its place. The Mumble server may come later.
+///
+/// # Errors
+/// When a setting does not make sense, or a role failed.
+pub async fn up(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let config = bot::Config::from_settings(settings)?;
+    let missing: Vec<_> = doctor::engines(&config)
+        .await
+        .into_iter()
+        .filter(|finding| finding.health.is_wrong())
+        .collect();
+    for finding in &missing {
+        out::complain(format_args!("{}: {}", finding.part, finding.health));
+    }
+    if missing.is_empty() {
+        run(config).await
+    } else {
+        Ok(ExitCode::from(EX_USAGE))
+    }
+}
+
+/// Runs the assistant alone, whatever is there of its engines.
+///
+/// # Errors
+/// When a setting does not make sense, or the assistant failed.
+pub async fn bot(settings: &Settings) -> anyhow::Result<ExitCode> {
+    run(bot::Config::from_settings(settings)?).await
+}
+
+/// Runs the assistant until a signal.
+async fn run(config: bot::Config) -> anyhow::Result<ExitCode> {
+    let shutdown = service::shutdown::on_signal().context("signals cannot be listened for")?;
+    supervise(
+        "the assistant",
+        shutdown.clone(),
+        bot::run(config, shutdown, None),
+    )
+    .await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a role in a task of its own, so that a panic ends the process with a word about it.
+async fn supervise<E>(
+    name: &'static str,
+    shutdown: CancellationToken,
+    role: impl Future<Output = Result<(), E>> + Send + 'static,
+) -> anyhow::Result<()>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    tokio::spawn(role)
+        .await
+        .with_context(|| format!("{name} broke down; this is a fault of the program"))??;
+    if shutdown.is_cancelled() {
+        Ok(())
+    } else {
+        Err(anyhow::anyhow!("{name} ended by itself"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn outcome(
+        cancelled: bool,
+        role: impl Future<Output = std::io::Result<()>> + Send + 'static,
+    ) -> Result<(), String> {
+        let shutdown = CancellationToken::new();
+        if cancelled {
+            shutdown.cancel();
+        }
+        supervise("it", shutdown, role)
+            .await
+            .map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_role_ends_well_only_when_it_was_asked_to() {
+        assert_eq!(outcome(true, async { Ok(()) }).await, Ok(()));
+        assert_eq!(
+            outcome(false, async { Ok(()) }).await,
+            Err("it ended by itself".into())
+        );
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_role_is_an_error() {
+        let broken = outcome(true, async { panic!("on purpose") })
+            .await
+            .unwrap_err();
+        assert!(broken.starts_with("it broke down"), "{broken}");
+    }
+}
