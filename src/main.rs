@@ -67,11 +67,13 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            out::complain(format_args!("{error:#}"));
-            let settings = error.is::<SettingsError>() || error.is::<EngineError>();
-            if settings {
+            let wrong_setting = error.is::<SettingsError>() || error.is::<EngineError>();
+            if wrong_setting {
+                // These tell their cause themselves.
+                out::complain(error);
                 ExitCode::from(EX_USAGE)
             } else {
+                out::complain(format_args!("{error:#}"));
                 ExitCode::FAILURE
             }
         }

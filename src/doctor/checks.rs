@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bot::{Config, EngineError, engines};
+use service::settings::without_password;
 
 use super::Health;
 use crate::ask::{self, AskError};
@@ -41,17 +42,18 @@ pub(super) async fn piper(config: &Config) -> Health {
 }
 
 async fn engine<T, E: Display>(
-    place: &str,
+    address: &str,
     variable: &str,
     engine: Result<T, EngineError>,
     check: impl AsyncFnOnce(T) -> Result<(), E>,
 ) -> Health {
+    let place = without_password(address.to_owned());
     let engine = match engine {
         Ok(engine) => engine,
         Err(error) => return Health::Wrong(error.to_string()),
     };
     match tokio::time::timeout(PATIENCE, check(engine)).await {
-        Ok(Ok(())) => Health::Fine(place.to_owned()),
+        Ok(Ok(())) => Health::Fine(place),
         Ok(Err(error)) => Health::Wrong(format!("{error} ({variable})")),
         Err(_) => Health::Wrong(format!(
             "{place} does not answer within {} s; is it busy? ({variable})",

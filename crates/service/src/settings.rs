@@ -126,10 +126,10 @@ impl Settings {
             .iter()
             .filter_map(|e| Some((e.key.name.as_str(), e.value.clone()?)));
         room::read(values).map_err(|refused| match refused.key {
-            Some(key) => self.invalid(name, &key, &refused.expected),
+            Some(key) => self.rejected(name, &key, &refused.problem),
             None => SettingsError::Room {
                 room: name.to_owned(),
-                problem: refused.expected,
+                problem: refused.problem,
             },
         })
     }
@@ -138,6 +138,10 @@ impl Settings {
     /// `expected` says what would, for example "a number from 0 to 2".
     #[must_use]
     pub fn invalid(&self, room: &str, key: &str, expected: &str) -> SettingsError {
+        self.rejected(room, key, &format!("expected {expected}"))
+    }
+
+    fn rejected(&self, room: &str, key: &str, problem: &str) -> SettingsError {
         match self
             .entries
             .iter()
@@ -147,11 +151,11 @@ impl Settings {
                 let found = shown(entry).unwrap_or_else(|| "not set".into());
                 entry
                     .key
-                    .rejected(entry.origin, self.file.as_deref(), &found, expected)
+                    .rejected(entry.origin, self.file.as_deref(), &found, problem)
             }
             None => SettingsError::Room {
                 room: room.to_owned(),
-                problem: format!("{key}: expected {expected}"),
+                problem: format!("{key}: {problem}"),
             },
         }
     }
@@ -200,14 +204,19 @@ impl Origin {
 /// What stands where a secret would.
 const MASK: &str = "***";
 
-/// An effective value as it may be shown to people: no secret, and no password in an address.
+/// An effective value as it may be shown to people.
 fn shown(entry: &Entry) -> Option<String> {
     let value = entry.value.as_ref()?;
     if entry.key.secret && value.as_array().is_none_or(|list| !list.is_empty()) {
         return Some(MASK.into());
     }
-    let text = value.to_string();
-    let credentials = text.split_once("://").and_then(|(scheme, rest)| {
+    Some(without_password(value.to_string()))
+}
+
+/// An address without the name and the password that it can hold.
+#[must_use]
+pub fn without_password(address: String) -> String {
+    let credentials = address.split_once("://").and_then(|(scheme, rest)| {
         let (host, _) = rest.split_once('/').unwrap_or((rest, ""));
         let (_, host_alone) = host.rsplit_once('@')?;
         Some(format!(
@@ -215,7 +224,7 @@ fn shown(entry: &Entry) -> Option<String> {
             &rest[host.len()..]
         ))
     });
-    Some(credentials.unwrap_or(text))
+    credentials.unwrap_or(address)
 }
 
 /// Lays the user's file over the defaults.

@@ -45,14 +45,14 @@ pub enum SettingsError {
         nearest: Option<String>,
     },
     /// A value is not of its key's type or out of its range.
-    #[error("{place} is {found}; expected {expected}{hint}")]
+    #[error("{place} is {found}; {problem}{hint}")]
     Value {
         /// The variable, or the file and the key.
         place: String,
         /// What was found there; masked for a secret.
         found: String,
-        /// What is expected.
-        expected: String,
+        /// What is wrong with it, such as "expected a number".
+        problem: String,
         /// The other way to name or to set it, in brackets.
         hint: String,
     },
@@ -105,7 +105,7 @@ impl Key {
         origin: Origin,
         file: Option<&Path>,
         found: &str,
-        expected: &str,
+        problem: &str,
     ) -> SettingsError {
         let (place, hint) = match (origin, file) {
             (Origin::Environment, _) => (self.variable.clone(), format!(" ({})", self.path())),
@@ -115,11 +115,11 @@ impl Key {
             ),
             _ => (self.path(), format!(" (environment: {})", self.variable)),
         };
-        let (found, expected) = (found.to_owned(), expected.to_owned());
+        let (found, problem) = (found.to_owned(), problem.to_owned());
         SettingsError::Value {
             place,
             found,
-            expected,
+            problem,
             hint,
         }
     }

@@ -12,8 +12,8 @@ use toml::Value;
 pub(super) struct Refused {
     /// The key, when it is known.
     pub(super) key: Option<String>,
-    /// What would be taken, to follow "expected"; the whole problem when the key is unknown.
-    pub(super) expected: String,
+    /// What is wrong, such as "expected a number".
+    pub(super) problem: String,
 }
 
 /// Reads keys and values into a `Config`.
@@ -70,7 +70,7 @@ impl<'a, 'de, I: Iterator<Item = (&'a str, Value)>> MapAccess<'de> for Room<'a, 
             .ok_or_else(|| de::Error::custom("a value without a key"))?;
         seed.deserialize(value).map_err(|error| Refused {
             key: Some(key.to_owned()),
-            expected: expectation(error.message()),
+            problem: expectation(error.message()),
         })
     }
 }
@@ -79,10 +79,10 @@ impl Refused {
     /// A check over the whole room names its key at the beginning of its message: `key: …`.
     fn with_key_of_message(mut self, keys: &[&str]) -> Self {
         if self.key.is_none()
-            && let Some((key, rest)) = self.expected.split_once(": ")
+            && let Some((key, rest)) = self.problem.split_once(": ")
             && keys.contains(&key)
         {
-            (self.key, self.expected) = (Some(key.to_owned()), expectation(rest));
+            (self.key, self.problem) = (Some(key.to_owned()), expectation(rest));
         }
         self
     }
@@ -90,7 +90,7 @@ impl Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.expected)
+        f.write_str(&self.problem)
     }
 }
 
@@ -100,18 +100,22 @@ impl de::Error for Refused {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self {
             key: None,
-            expected: message.to_string(),
+            problem: message.to_string(),
         }
     }
 }
 
-/// The end of a message after "expected", in words for people who do not write Rust.
+/// What a message says beside what was found, in words for people who do not write Rust.
 ///
-/// What was found is left out: it is shown apart, and for a secret not at all.
+/// What was found is shown apart, and for a secret not at all.
 fn expectation(message: &str) -> String {
-    let expected = message
-        .split_once("expected ")
-        .map_or(message, |(_, expected)| expected);
+    let message = message.replace('\n', " ");
+    let Some((_, expected)) = message.split_once("expected ") else {
+        return message;
+    };
+    let expected = expected
+        .split_once(", found ")
+        .map_or(expected, |(expected, _)| expected);
     let plain = match expected {
         "u8" => "a whole number from 0 to 255",
         "u16" => "a whole number from 0 to 65535",
@@ -123,5 +127,5 @@ fn expectation(message: &str) -> String {
         "a boolean" => "true or false",
         other => other,
     };
-    plain.replace('\n', " ")
+    format!("expected {plain}")
 }

@@ -62,7 +62,7 @@ impl TryFrom<RawOllama> for Ollama {
 
     fn try_from(raw: RawOllama) -> Result<Self, Self::Error> {
         if !(0.0..=2.0).contains(&raw.temperature) {
-            return Err("temperature: a number from 0 to 2");
+            return Err("temperature: expected a number from 0 to 2, found another");
         }
         Ok(Self {
             temperature: raw.temperature,
@@ -257,4 +257,16 @@ fn the_reference_of_the_program_is_well_formed() {
     let config: crate::Config = settings.room("service").unwrap();
     assert!(config.state_dir.is_absolute());
     toml::from_str::<Table>(text).unwrap();
+}
+
+#[test]
+fn a_password_inside_an_address_is_masked() {
+    for (address, shown) in [
+        ("http://ada:hunter2@host:5000/v1", "http://***@host:5000/v1"),
+        ("https://key@host", "https://***@host"),
+        ("http://host/a@b", "http://host/a@b"),
+        ("ada@host", "ada@host"),
+    ] {
+        assert_eq!(without_password(address.to_owned()), shown);
+    }
 }

@@ -70,14 +70,16 @@ impl Kind {
         }
     }
 
-    /// The type in words, to follow "expected".
+    /// What is expected of a value of this type, in words.
     pub(super) fn expected(self) -> &'static str {
         match self {
-            Self::Text => "text (in quotes in a file)",
-            Self::Integer => "a whole number",
-            Self::Float => "a number",
-            Self::Boolean => "true or false",
-            Self::List => "a list of texts ([\"a\", \"b\"] in a file, a,b in the environment)",
+            Self::Text => "expected text (in quotes in a file)",
+            Self::Integer => "expected a whole number",
+            Self::Float => "expected a number",
+            Self::Boolean => "expected true or false",
+            Self::List => {
+                "expected a list of texts ([\"a\", \"b\"] in a file, a,b in the environment)"
+            }
         }
     }
 }
