@@ -15,36 +15,14 @@ use std::time::{Duration, Instant};
 
 use audio::{Pcm, SPEECH_HZ};
 
+use self::evidence::{Evidence, ONSET_WINDOW};
+use self::speech::{Frame, PRE_ROLL, Speech};
 use crate::vad::{Detect, FRAME, Frames, Vad};
 
-/// Length of one frame.
-const FRAME_TIME: Duration = Duration::from_millis(FRAME as u64 * 1_000 / SPEECH_HZ as u64);
-
-/// Score from which a frame counts as voiced; earshot's own recommendation.
-const VOICED: f32 = 0.5;
-
-/// A turn starts when this many of the last [`ONSET_WINDOW`] frames are voiced: 80 of 96 ms.
-/// Fewer would let noise stop an answer, more would let the answer run on over the speaker.
-const ONSET_VOICED: u32 = 5;
-const ONSET_WINDOW: usize = 6;
-
-/// Speech goes on when this many of the last [`ONGOING_WINDOW`] frames are voiced. A single
-/// voiced frame is a click: it must neither keep a turn open nor spoil a draft.
-const ONGOING_VOICED: u32 = 3;
-const ONGOING_WINDOW: usize = 5;
-
-/// Frames kept from before the first voiced one, 208 ms: soft consonants come before the voice.
-const PRE_ROLL: usize = 13;
-
-/// Frames kept after the last voiced one, 96 ms: a word's end dies away. Less than any pause, so
-/// that it has been heard when a draft is made.
-const TAIL: usize = 6;
-
-/// How far back the quietest point is looked for when a turn is cut, in frames: 3 s.
-const CUT_SEARCH: usize = 187;
-
-/// Frames over which quietness is measured: a plosive's gap is shorter than these 80 ms.
-const CUT_WINDOW: usize = 5;
+mod evidence;
+mod speech;
+#[cfg(test)]
+mod tests;
 
 /// The shortest maximum of a turn, in frames: a second.
 const MIN_MAX: usize = 63;
@@ -82,7 +60,7 @@ impl Default for Config {
 /// What a speaker does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// They began to speak, about 90 ms ago. Said early so that an answer can be stopped.
+    /// They began to speak, about 100 ms ago. Said early so that an answer can be stopped.
     Started,
     /// They are silent for a moment: the turn so far is worth a first transcript.
     Paused {
@@ -142,10 +120,8 @@ pub enum Discard {
 #[derive(Debug)]
 pub struct Endpointer<D = Vad> {
     config: Config,
-    detector: D,
+    evidence: Evidence<D>,
     frames: Frames,
-    /// The latest frames' votes for voice, the newest in the lowest bit.
-    votes: u32,
     state: State,
     /// When sound last arrived; none since the talk key was released.
     last_heard: Option<Instant>,
@@ -157,22 +133,6 @@ enum State {
     /// Nobody speaks; the latest frames are kept for the beginning of a turn.
     Idle(VecDeque<Frame>),
     Speaking(Speech),
-}
-
-/// A turn under way.
-#[derive(Debug, Default)]
-struct Speech {
-    frames: Vec<Frame>,
-    /// Number of frames up to the last one with speech.
-    speech_end: usize,
-    /// Where the sound ended that [`Event::Paused`] gave, if nothing was said since.
-    draft_end: Option<usize>,
-}
-
-struct Frame {
-    samples: [i16; FRAME],
-    voiced: bool,
-    arrived: Instant,
 }
 
 impl Endpointer {
@@ -187,9 +147,8 @@ impl<D: Detect> Endpointer<D> {
     pub fn with_detector(config: Config, detector: D) -> Self {
         Self {
             config,
-            detector,
+            evidence: Evidence::new(detector),
             frames: Frames::default(),
-            votes: 0,
             state: State::Idle(VecDeque::new()),
             last_heard: None,
             revision: 0,
@@ -225,18 +184,24 @@ impl<D: Detect> Endpointer<D> {
             State::Idle(_) => {}
         }
         self.state = State::Idle(VecDeque::new());
-        self.votes = 0;
         self.last_heard = None;
-        self.detector.reset();
+        self.evidence.reset();
         events
     }
 
     /// Lets time pass: silence may have paused or ended the turn.
     pub fn handle_timeout(&mut self, now: Instant) -> Vec<Event> {
         let mut events = Vec::new();
-        let waited = self
-            .last_heard
-            .map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
+        let Some(last) = self.last_heard else {
+            return events;
+        };
+        let waited = now.saturating_duration_since(last);
+        // What comes after a gap does not belong to the same frame.
+        if waited > GAP
+            && let Some(frame) = self.frames.flush()
+        {
+            self.take(last, frame, &mut events);
+        }
         let unframed = time_of(self.frames.pending());
         self.handle_silence(now, unframed + waited, &mut events);
         events
@@ -270,19 +235,16 @@ impl<D: Detect> Endpointer<D> {
     }
 
     fn take(&mut self, now: Instant, samples: [i16; FRAME], events: &mut Vec<Event>) {
-        let voiced = self.detector.score(&samples) >= VOICED;
-        self.votes = self.votes << 1 | u32::from(voiced);
-        let started = voiced && self.votes_in(ONSET_WINDOW) >= ONSET_VOICED;
-        let goes_on = voiced && self.votes_in(ONGOING_WINDOW) >= ONGOING_VOICED;
+        let verdict = self.evidence.weigh(&samples);
         let frame = Frame {
             samples,
-            voiced,
+            voiced: verdict.voiced,
             arrived: now,
         };
         match &mut self.state {
             State::Idle(recent) => {
                 recent.push_back(frame);
-                if started {
+                if verdict.starts {
                     let speech = Speech::begin(recent);
                     self.begin(speech, events);
                 } else if recent.len() > PRE_ROLL + ONSET_WINDOW {
@@ -291,7 +253,7 @@ impl<D: Detect> Endpointer<D> {
             }
             State::Speaking(speech) => {
                 speech.frames.push(frame);
-                if goes_on {
+                if verdict.goes_on {
                     speech.speech_end = speech.frames.len();
                     if let Some(end) = speech.draft_end.take() {
                         self.revision += 1;
@@ -379,95 +341,7 @@ impl<D: Detect> Endpointer<D> {
                 ended: now,
             })
         });
-        self.votes = 0;
-    }
-
-    fn votes_in(&self, window: usize) -> u32 {
-        (self.votes & ((1 << window) - 1)).count_ones()
-    }
-}
-
-impl Speech {
-    /// Takes the turn's beginning out of the latest frames, of which the last ones are voiced.
-    fn begin(recent: &mut VecDeque<Frame>) -> Self {
-        let onset = recent.len().saturating_sub(ONSET_WINDOW);
-        let first = recent
-            .iter()
-            .skip(onset)
-            .position(|frame| frame.voiced)
-            .unwrap_or_default();
-        recent.drain(..(onset + first).saturating_sub(PRE_ROLL));
-        let frames: Vec<_> = recent.drain(..).collect();
-        Self {
-            speech_end: frames.len(),
-            frames,
-            draft_end: None,
-        }
-    }
-
-    /// Frames of silence at the end, in time.
-    fn silence(&self) -> Duration {
-        FRAME_TIME * (self.frames.len() - self.speech_end) as u32
-    }
-
-    /// Where the silence at the end is cut off.
-    fn trimmed_end(&self) -> usize {
-        (self.speech_end + TAIL).min(self.frames.len())
-    }
-
-    fn pcm(&self, end: usize) -> Pcm {
-        let frames = self.frames[..end].iter();
-        Pcm::new(SPEECH_HZ, frames.flat_map(|frame| frame.samples).collect())
-    }
-
-    fn voiced(&self, end: usize) -> Duration {
-        FRAME_TIME
-            * self.frames[..end]
-                .iter()
-                .filter(|frame| frame.voiced)
-                .count() as u32
-    }
-
-    /// Keeps what was said before the quietest of the latest moments and gives what was said
-    /// after it, if there was anything.
-    fn cut_at_quietest(&mut self) -> Option<Self> {
-        let loudness: Vec<u32> = self.frames.iter().map(Frame::loudness).collect();
-        let earliest = loudness.len().saturating_sub(CUT_SEARCH);
-        let windows = loudness[earliest..]
-            .windows(CUT_WINDOW)
-            .map(|window| window.iter().sum::<u32>());
-        let (quietest, _) = windows.enumerate().min_by_key(|(_, loudness)| *loudness)?;
-        let cut = earliest + quietest + CUT_WINDOW / 2;
-        let rest = Self {
-            frames: self.frames.split_off(cut),
-            speech_end: self.speech_end.saturating_sub(cut),
-            draft_end: None,
-        };
-        let last_voiced = self.frames.iter().rposition(|frame| frame.voiced);
-        self.speech_end = last_voiced.map_or(0, |last| last + 1);
-        (rest.speech_end > 0).then_some(rest)
-    }
-}
-
-impl Frame {
-    fn loudness(&self) -> u32 {
-        let sum: u32 = self
-            .samples
-            .iter()
-            .map(|sample| u32::from(sample.unsigned_abs()))
-            .sum();
-        sum / FRAME as u32
-    }
-}
-
-/// Shows what was decided about the frame, not its sound.
-impl std::fmt::Debug for Frame {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.voiced {
-            "Frame(voiced)"
-        } else {
-            "Frame(unvoiced)"
-        })
+        self.evidence.close();
     }
 }
 
