@@ -161,7 +161,9 @@ impl Playing {
             let changed = self.utterance.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if let Some(outcome) = self.utterance.lock().outcome {
+            // The lock must be free again before `heard` takes it.
+            let outcome = self.utterance.lock().outcome;
+            if let Some(outcome) = outcome {
                 return outcome.map(|()| self.utterance.heard());
             }
             changed.await;
