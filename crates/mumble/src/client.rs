@@ -200,6 +200,9 @@ impl Connection {
         loop {
             self.session.handle_timeout(now())?;
             self.drain()?;
+            let mut stats = self.session.stats();
+            stats.unreadable += messages.decoder().dropped();
+            shared.set_stats(stats);
             let has_room = shared.inbox.has_room();
             tokio::select! {
                 biased;

@@ -168,10 +168,12 @@ impl JoinError {
             | Self::HungUp { .. }
             | Self::NameInUse { .. }
             | Self::ServerFull
-            | Self::Kicked { .. }
             | Self::TimedOut { .. }
             | Self::Broken { .. } => true,
-            Self::NotMumble { .. }
+            // Whoever kicks does not want the user back at once; and a second program of the
+            // same name on this machine would be kicked in turn, for ever.
+            Self::Kicked { .. }
+            | Self::NotMumble { .. }
             | Self::PinMismatch { .. }
             | Self::State(_)
             | Self::WrongPassword { .. }

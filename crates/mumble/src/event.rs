@@ -79,6 +79,29 @@ impl fmt::Display for Version {
     }
 }
 
+/// How well a connection works; the counts begin with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Whether voice goes by UDP now; else it goes through the TCP tunnel.
+    pub udp: bool,
+    /// Mean time of a ping there and back by UDP, once one came back.
+    pub udp_ping: Option<Duration>,
+    /// Mean time of a ping there and back by TCP, once one came back.
+    pub tcp_ping: Option<Duration>,
+    /// Datagrams that arrived whole.
+    pub good: u32,
+    /// Of these, how many came behind a later one.
+    pub late: u32,
+    /// Datagrams that never came.
+    pub lost: u32,
+    /// Datagrams that were forged, repeated, much too late or too short.
+    pub dropped: u32,
+    /// How often the keys' counters had to be agreed on anew.
+    pub resyncs: u32,
+    /// Messages, datagrams and Opus packets that could not be read.
+    pub unreadable: u64,
+}
+
 /// A piece of what somebody says, in the order in which it was spoken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 use crate::error::TextError;
-use crate::event::{Event, To};
+use crate::event::{Event, Stats, To};
 use crate::inbox::Inbox;
 use crate::roster::Roster;
 use crate::speak::{Speech, SpeechQueue};
@@ -24,6 +24,15 @@ impl Client {
     /// Who is on the server now; empty while there is no connection. Cheap.
     pub fn roster(&self) -> Arc<Roster> {
         self.shared.roster()
+    }
+
+    /// How well the present connection works; the last one's after it broke.
+    pub fn stats(&self) -> Stats {
+        *self
+            .shared
+            .stats
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins an utterance.
@@ -95,6 +104,7 @@ pub(crate) struct Shared {
     pub(crate) inbox: Inbox,
     pub(crate) speech: Arc<SpeechQueue>,
     roster: Mutex<Arc<Roster>>,
+    stats: Mutex<Stats>,
 }
 
 impl Shared {
@@ -104,5 +114,9 @@ impl Shared {
 
     pub(crate) fn set_roster(&self, roster: Arc<Roster>) {
         *self.roster.lock().unwrap_or_else(PoisonError::into_inner) = roster;
+    }
+
+    pub(crate) fn set_stats(&self, stats: Stats) {
+        *self.stats.lock().unwrap_or_else(PoisonError::into_inner) = stats;
     }
 }

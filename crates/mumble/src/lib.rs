@@ -27,13 +27,15 @@ mod speak;
 pub mod text;
 mod outbox;
 mod inbox;
+#[cfg(test)]
+mod oracle;
 
 pub use client::join;
 pub use config::{Config, DEFAULT_BITRATE, DEFAULT_PORT, InvalidPin, Pin};
 pub use error::{JoinError, KNOWN_CHANNELS, SpeechError, StateError, TextError};
 pub use event::{
-    ChannelId, Event, Heard, RosterChange, ServerInfo, SessionId, TextMessage, TextScope, To,
-    Version,
+    ChannelId, Event, Heard, RosterChange, ServerInfo, SessionId, Stats, TextMessage, TextScope,
+    To, Version,
 };
 pub use handle::{Client, Events};
 pub use limiter::ConnectionLimit;

@@ -4,8 +4,10 @@
 //! `handle_timeout` when `deadline` has come, and after each of these takes everything out of
 //! `poll`. An error ends the connection.
 
-mod link;
+mod login;
 mod refusal;
+mod voice;
+mod link;
 
 use std::{
     collections::VecDeque,
@@ -13,51 +15,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use secrecy::ExposeSecret;
-
 use crate::config::Config;
 use crate::control::Control;
 use crate::crypt::{Crypt, CryptStats};
-use crate::datagram::{self, Dialect, Received, Voice};
-use crate::error::{JoinError, KNOWN_CHANNELS};
+use crate::datagram::{self, Dialect};
+use crate::error::JoinError;
 use crate::event::{
-    ChannelId, Event, RosterChange, ServerInfo, SessionId, TextMessage, TextScope, To, Version,
+    ChannelId, Event, RosterChange, ServerInfo, SessionId, Stats, TextMessage, TextScope, To,
+    Version,
 };
 use crate::hear::Hearing;
 use crate::outbox::Outbox;
 use crate::proto::control as proto;
 use crate::roster::Roster;
-use crate::speak::{Frame, Mouth, SpeechQueue};
+use crate::speak::{Mouth, SpeechQueue};
 use crate::text;
 
 use link::{Link, LinkAction, PING_EVERY, RoundTrip, Route};
-
-/// The protocol version that is announced. With it a server of 1.5 or newer speaks the new
-/// datagrams to us; to an older one we speak the old ones.
-const OUR_VERSION: Version = Version {
-    major: 1,
-    minor: 5,
-    patch: 0,
-};
 
 /// How long the login may take, from the TLS handshake's end to being in the channel.
 const LOGIN_TIME: Duration = Duration::from_secs(10);
 
 /// A server that has been silent for this long is gone: it has missed four pings.
 const SILENCE: Duration = Duration::from_secs(21);
-
-/// Nonces are agreed on anew when datagrams arrive but none has opened for this long, and not
-/// more often than that.
-const RESYNC_EVERY: Duration = Duration::from_secs(5);
-
-/// Bits per second that headers add to the voice at a packet per 20 ms: IP (20 bytes), UDP (8),
-/// sealing (4) and Mumble's own (up to 8), fifty times a second.
-const HEADERS: u32 = (20 + 8 + 4 + 8) * 8 * 50;
-
-/// Opus speech below this bit rate is no longer worth hearing; a server that allows less is
-/// served with it all the same.
-const LEAST_BITRATE: u32 = 8_000;
 
 /// Something for the shell to do.
 #[derive(Debug)]
@@ -185,26 +165,6 @@ impl Session {
         Ok(())
     }
 
-    /// Takes in a datagram from the server.
-    pub(crate) fn handle_datagram(&mut self, now: Instant, sealed: &[u8]) {
-        self.packets.udp = self.packets.udp.wrapping_add(1);
-        let Some(crypt) = &mut self.crypt else { return };
-        match crypt.open(sealed) {
-            Ok(plain) => {
-                self.opened = now;
-                self.handle_plain(now, Route::Udp, plain.into());
-            }
-            Err(dropped) => {
-                tracing::trace!(?dropped, "a datagram was dropped");
-                let deaf = now >= self.opened + RESYNC_EVERY;
-                if deaf && now >= self.resync_asked + RESYNC_EVERY {
-                    self.resync_asked = now;
-                    self.send(Control::CryptSetup(proto::CryptSetup::default()));
-                }
-            }
-        }
-    }
-
     /// Does what is due.
     ///
     /// # Errors
@@ -306,89 +266,30 @@ impl Session {
         self.link.route() == Route::Udp
     }
 
-    /// What could not be read: malformed datagrams and undecodable sound.
-    pub(crate) fn unreadable(&self) -> u64 {
-        self.packets.malformed + self.hearing.undecodable()
-    }
-
-    fn log_in(&mut self) {
-        let Version {
-            major,
-            minor,
-            patch,
-        } = OUR_VERSION;
-        self.send(Control::Version(proto::Version {
-            version_v1: Some(u32::from(major) << 16 | u32::from(minor) << 8 | u32::from(patch)),
-            version_v2: Some(
-                u64::from(major) << 48 | u64::from(minor) << 32 | u64::from(patch) << 16,
-            ),
-            release: Some(concat!("mumble-ai ", env!("CARGO_PKG_VERSION")).to_owned()),
-            os: Some(std::env::consts::OS.to_owned()),
-            os_version: Some(std::env::consts::ARCH.to_owned()),
-        }));
-        let config = Arc::clone(&self.config);
-        self.send(Control::Authenticate(proto::Authenticate {
-            username: Some(config.username.clone()),
-            password: config
-                .password
-                .as_ref()
-                .map(|secret| secret.expose_secret().to_owned()),
-            tokens: config
-                .tokens
-                .iter()
-                .map(|token| token.expose_secret().to_owned())
-                .collect(),
-            opus: Some(true),
-            client_type: Some(CLIENT_TYPE_BOT),
-        }));
-    }
-
-    fn handle_version(&mut self, version: proto::Version) {
-        self.server.version = match (version.version_v2, version.version_v1) {
-            (Some(v2), _) => Version {
-                major: (v2 >> 48) as u16,
-                minor: (v2 >> 32) as u16,
-                patch: (v2 >> 16) as u16,
-            },
-            (None, Some(v1)) => Version {
-                major: (v1 >> 16) as u16,
-                minor: u16::from((v1 >> 8) as u8),
-                patch: u16::from(v1 as u8),
-            },
-            (None, None) => Version::default(),
-        };
-        self.server.release = version
-            .release
-            .unwrap_or_else(|| self.server.version.to_string());
-        self.dialect = Dialect::of(self.server.version);
-    }
-
-    fn handle_crypt_setup(&mut self, now: Instant, setup: proto::CryptSetup) {
-        let block = |bytes: Option<Bytes>| bytes.and_then(|bytes| bytes.as_ref().try_into().ok());
-        let (key, client, server): (Option<[u8; 16]>, _, _) = (
-            block(setup.key),
-            block(setup.client_nonce),
-            block(setup.server_nonce),
-        );
-        match (key, client, server, &mut self.crypt) {
-            (Some(key), Some(client), Some(server), _) => {
-                self.crypt = Some(Crypt::new(key, client, server));
-                (self.opened, self.resync_asked) = (now, now);
-                if self.config.udp {
-                    self.link.start(now);
-                }
-            }
-            (None, None, Some(server), Some(crypt)) => crypt.resync(server),
-            (None, None, None, Some(crypt)) => {
-                let client_nonce = Some(Bytes::copy_from_slice(&crypt.sealing_nonce()));
-                let answer = proto::CryptSetup {
-                    client_nonce,
-                    ..proto::CryptSetup::default()
-                };
-                self.send(Control::CryptSetup(answer));
-            }
-            _ => tracing::debug!("a crypt setup that makes no sense was ignored"),
+    /// How well the connection works.
+    pub(crate) fn stats(&self) -> Stats {
+        let CryptStats {
+            good,
+            late,
+            lost,
+            resyncs,
+            dropped,
+        } = self.crypt_stats();
+        Stats {
+            udp: self.uses_udp(),
+            udp_ping: self.link.round_trip.mean(),
+            tcp_ping: self.tcp_round_trip.mean(),
+            good,
+            late,
+            lost,
+            dropped,
+            resyncs,
+            unreadable: self.packets.malformed + self.hearing.undecodable(),
         }
+    }
+
+    fn crypt_stats(&self) -> CryptStats {
+        self.crypt.as_ref().map(Crypt::stats).unwrap_or_default()
     }
 
     fn handle_user_state(&mut self, state: proto::UserState) {
@@ -425,82 +326,6 @@ impl Session {
         Ok(())
     }
 
-    fn handle_sync(&mut self, sync: proto::ServerSync) -> Result<(), JoinError> {
-        if self.phase != Phase::Login {
-            return Ok(());
-        }
-        let Some(me) = sync.session.map(SessionId) else {
-            return Err(self.not_mumble("it logged in nobody"));
-        };
-        Arc::make_mut(&mut self.roster).set_me(me);
-        if self.roster.me().is_none() {
-            return Err(self.not_mumble("it logged in a user that it did not name"));
-        }
-        self.limit_bandwidth(sync.max_bandwidth);
-        self.server.welcome = text::plain(&sync.welcome_text.unwrap_or_default());
-        self.enter()
-    }
-
-    /// Goes to the configured channel.
-    fn enter(&mut self) -> Result<(), JoinError> {
-        let Some(path) = self.config.channel.clone() else {
-            self.joined();
-            return Ok(());
-        };
-        let Some(target) = self.roster.find_channel(&path).map(|channel| channel.id) else {
-            let paths = self
-                .roster
-                .channels()
-                .filter_map(|channel| self.roster.path(channel.id));
-            return Err(JoinError::UnknownChannel {
-                path,
-                known: paths.take(KNOWN_CHANNELS).collect(),
-            });
-        };
-        let me = self.roster.me();
-        if me.is_some_and(|me| me.channel == target) {
-            self.joined();
-        } else {
-            self.phase = Phase::Entering(target);
-            let session = me.map(|me| me.session.0);
-            let channel_id = Some(target.0);
-            self.send(Control::UserState(proto::UserState {
-                session,
-                channel_id,
-                ..proto::UserState::default()
-            }));
-        }
-        Ok(())
-    }
-
-    fn joined(&mut self) {
-        let Some(me) = self.roster.me().map(|me| me.session) else {
-            return;
-        };
-        self.phase = Phase::Joined;
-        self.queue.open();
-        self.server.udp = self.uses_udp();
-        let server = self.server.clone();
-        self.output
-            .push_back(Output::Event(Event::Joined { me, server }));
-    }
-
-    fn handle_server_config(&mut self, config: proto::ServerConfig) {
-        self.limit_bandwidth(config.max_bandwidth);
-        if let Some(limit) = config.message_length {
-            self.outbox.set_limit(limit as usize);
-        }
-    }
-
-    fn limit_bandwidth(&mut self, limit: Option<u32>) {
-        let Some(limit) = limit.filter(|&limit| limit > 0) else {
-            return;
-        };
-        self.server.max_bandwidth = Some(limit);
-        let allowed = limit.saturating_sub(HEADERS).max(LEAST_BITRATE);
-        self.mouth.set_bitrate(self.config.bitrate.min(allowed));
-    }
-
     fn handle_ping(&mut self, now: Instant, ping: proto::Ping) {
         if let Some(took) = ping.timestamp.and_then(|sent| self.since(now, sent)) {
             self.tcp_round_trip.add(took);
@@ -509,7 +334,10 @@ impl Session {
 
     fn handle_text(&mut self, message: proto::TextMessage) {
         let from = message.actor.map(SessionId);
-        let channel = message.channel_id.first().or(message.tree_id.first());
+        let channel = message
+            .channel_id
+            .first()
+            .or_else(|| message.tree_id.first());
         let to = match channel {
             Some(&channel) => TextScope::Channel(ChannelId(channel)),
             None => TextScope::Private,
@@ -527,61 +355,6 @@ impl Session {
         }
     }
 
-    fn handle_denied(&mut self, denied: proto::PermissionDenied) -> Result<(), JoinError> {
-        let reason = refusal::denied(denied);
-        match self.phase {
-            Phase::Entering(_) => {
-                let path = self.config.channel.clone().unwrap_or_default();
-                return Err(JoinError::ChannelRefused { path, reason });
-            }
-            Phase::Joined => self
-                .output
-                .push_back(Output::Event(Event::Denied { reason })),
-            Phase::Login => {}
-        }
-        Ok(())
-    }
-
-    /// What a datagram holds, whichever way it came.
-    fn handle_plain(&mut self, now: Instant, came_by: Route, plain: Bytes) {
-        match datagram::read(self.dialect, plain) {
-            Ok(Received::Voice(voice)) => {
-                for heard in self.hearing.handle_voice(now, voice) {
-                    self.output.push_back(Output::Event(Event::Heard(heard)));
-                }
-            }
-            Ok(Received::Pong(sent)) => {
-                // A ping's way through the tunnel would say nothing about UDP.
-                if let Some(took) = self.since(now, sent).filter(|_| came_by == Route::Udp) {
-                    self.link.handle_pong(now, took);
-                }
-            }
-            Ok(Received::Other) => {}
-            Err(datagram::Malformed) => self.packets.malformed += 1,
-        }
-    }
-
-    fn send_voice(&mut self, frame: Frame) {
-        let Frame {
-            sequence,
-            opus,
-            last,
-        } = frame;
-        let voice = Voice {
-            speaker: SessionId::default(),
-            sequence,
-            opus,
-            last,
-        };
-        let packet = datagram::write_voice(self.dialect, &voice);
-        match &mut self.crypt {
-            Some(crypt) if self.link.route() == Route::Udp => {
-                self.output.push_back(Output::Datagram(crypt.seal(&packet)));
-            }
-            _ => self.send(Control::UdpTunnel(packet.into())),
-        }
-    }
-
     fn send_ping(&mut self, now: Instant) {
         let CryptStats {
             good,
@@ -589,7 +362,7 @@ impl Session {
             lost,
             resyncs,
             ..
-        } = self.crypt.as_ref().map(Crypt::stats).unwrap_or_default();
+        } = self.crypt_stats();
         self.send(Control::Ping(proto::Ping {
             timestamp: Some(self.micros(now)),
             good: Some(good),
@@ -656,6 +429,3 @@ impl Session {
         }
     }
 }
-
-/// `Authenticate.client_type` of a bot; clients of 1.5 show it as one.
-const CLIENT_TYPE_BOT: i32 = 1;

@@ -77,7 +77,7 @@ fn fitting(text: &str, limit: usize) -> usize {
     let mut length = 0;
     let mut last_space = None;
     for (at, character) in text.char_indices() {
-        length += escaped(character).map_or(character.len_utf16(), str::len);
+        length += escaped(character).map_or_else(|| character.len_utf16(), str::len);
         if character.is_whitespace() {
             last_space = Some(at);
         }

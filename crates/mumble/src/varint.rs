@@ -6,7 +6,7 @@
 
 use bytes::{Buf, BufMut};
 
-/// Writes a number in its shortest form.
+/// Writes a number, always as a positive one.
 pub(crate) fn put(out: &mut impl BufMut, value: u64) {
     match value {
         0..0x80 => out.put_u8(value as u8),

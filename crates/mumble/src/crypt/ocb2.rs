@@ -115,7 +115,7 @@ fn whole_blocks(length: usize) -> usize {
 
 /// Doubling in GF(2^128), polynomial x^128 + x^7 + x^2 + x + 1.
 fn double(value: u128) -> u128 {
-    value << 1 ^ (value >> 127) * 0x87
+    (value << 1) ^ ((value >> 127) * 0x87)
 }
 
 fn bit_length(last: &[u8]) -> u128 {

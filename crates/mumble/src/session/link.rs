@@ -131,6 +131,10 @@ impl RoundTrip {
         self.variance += spread / self.count as f32;
     }
 
+    pub(super) fn mean(&self) -> Option<Duration> {
+        (self.count > 0).then(|| Duration::from_secs_f32(self.mean_ms / 1000.0))
+    }
+
     pub(super) fn mean_ms(&self) -> f32 {
         self.mean_ms
     }

@@ -1,0 +1,180 @@
+//! The login: who we are, who is there, and the way to the channel.
+
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+
+use super::{Output, Phase, Session, refusal};
+use crate::control::Control;
+use crate::datagram::Dialect;
+use crate::error::{JoinError, KNOWN_CHANNELS};
+use crate::event::{Event, SessionId, Version};
+use crate::proto::control as proto;
+use crate::text;
+
+/// The protocol version that is announced. With it a server of 1.5 or newer speaks the new
+/// datagrams to us; to an older one we speak the old ones.
+const OUR_VERSION: Version = Version {
+    major: 1,
+    minor: 5,
+    patch: 0,
+};
+
+/// `Authenticate.client_type` of a bot; clients of 1.5 show it as one.
+const CLIENT_TYPE_BOT: i32 = 1;
+
+/// Bits per second that headers add to the voice at a packet per 20 ms: IP (20 bytes), UDP (8),
+/// sealing (4) and Mumble's own (up to 8), fifty times a second.
+const HEADERS: u32 = (20 + 8 + 4 + 8) * 8 * 50;
+
+/// Opus speech below this bit rate is no longer worth hearing; a server that allows less is
+/// served with it all the same.
+const LEAST_BITRATE: u32 = 8_000;
+
+impl Session {
+    pub(super) fn log_in(&mut self) {
+        let Version {
+            major,
+            minor,
+            patch,
+        } = OUR_VERSION;
+        self.send(Control::Version(proto::Version {
+            version_v1: Some(u32::from(major) << 16 | u32::from(minor) << 8 | u32::from(patch)),
+            version_v2: Some(
+                u64::from(major) << 48 | u64::from(minor) << 32 | u64::from(patch) << 16,
+            ),
+            release: Some(concat!("mumble-ai ", env!("CARGO_PKG_VERSION")).to_owned()),
+            os: Some(std::env::consts::OS.to_owned()),
+            os_version: Some(std::env::consts::ARCH.to_owned()),
+        }));
+        let config = Arc::clone(&self.config);
+        self.send(Control::Authenticate(proto::Authenticate {
+            username: Some(config.username.clone()),
+            password: config
+                .password
+                .as_ref()
+                .map(|secret| secret.expose_secret().to_owned()),
+            tokens: config
+                .tokens
+                .iter()
+                .map(|token| token.expose_secret().to_owned())
+                .collect(),
+            opus: Some(true),
+            client_type: Some(CLIENT_TYPE_BOT),
+        }));
+    }
+
+    pub(super) fn handle_version(&mut self, version: proto::Version) {
+        self.server.version = match (version.version_v2, version.version_v1) {
+            (Some(v2), _) => Version {
+                major: (v2 >> 48) as u16,
+                minor: (v2 >> 32) as u16,
+                patch: (v2 >> 16) as u16,
+            },
+            (None, Some(v1)) => Version {
+                major: (v1 >> 16) as u16,
+                minor: u16::from((v1 >> 8) as u8),
+                patch: u16::from(v1 as u8),
+            },
+            (None, None) => Version::default(),
+        };
+        self.server.release = version
+            .release
+            .unwrap_or_else(|| self.server.version.to_string());
+        self.dialect = Dialect::of(self.server.version);
+    }
+
+    pub(super) fn handle_sync(&mut self, sync: proto::ServerSync) -> Result<(), JoinError> {
+        if self.phase != Phase::Login {
+            return Ok(());
+        }
+        let Some(me) = sync.session.map(SessionId) else {
+            return Err(self.not_mumble("it logged in nobody"));
+        };
+        Arc::make_mut(&mut self.roster).set_me(me);
+        if self.roster.me().is_none() {
+            return Err(self.not_mumble("it logged in a user that it did not name"));
+        }
+        self.limit_bandwidth(sync.max_bandwidth);
+        self.server.welcome = text::plain(&sync.welcome_text.unwrap_or_default());
+        self.enter()
+    }
+
+    /// Goes to the configured channel.
+    pub(super) fn enter(&mut self) -> Result<(), JoinError> {
+        let Some(path) = self.config.channel.clone() else {
+            self.joined();
+            return Ok(());
+        };
+        let Some(target) = self.roster.find_channel(&path).map(|channel| channel.id) else {
+            let paths = self
+                .roster
+                .channels()
+                .filter_map(|channel| self.roster.path(channel.id));
+            return Err(JoinError::UnknownChannel {
+                path,
+                known: paths.take(KNOWN_CHANNELS).collect(),
+            });
+        };
+        let me = self.roster.me();
+        if me.is_some_and(|me| me.channel == target) {
+            self.joined();
+        } else {
+            self.phase = Phase::Entering(target);
+            let session = me.map(|me| me.session.0);
+            let channel_id = Some(target.0);
+            self.send(Control::UserState(proto::UserState {
+                session,
+                channel_id,
+                ..proto::UserState::default()
+            }));
+        }
+        Ok(())
+    }
+
+    pub(super) fn joined(&mut self) {
+        let Some(me) = self.roster.me().map(|me| me.session) else {
+            return;
+        };
+        self.phase = Phase::Joined;
+        self.queue.open();
+        self.server.udp = self.uses_udp();
+        let server = self.server.clone();
+        self.output
+            .push_back(Output::Event(Event::Joined { me, server }));
+    }
+
+    pub(super) fn handle_server_config(&mut self, config: proto::ServerConfig) {
+        self.limit_bandwidth(config.max_bandwidth);
+        if let Some(limit) = config.message_length {
+            self.outbox.set_limit(limit as usize);
+        }
+    }
+
+    pub(super) fn limit_bandwidth(&mut self, limit: Option<u32>) {
+        let Some(limit) = limit.filter(|&limit| limit > 0) else {
+            return;
+        };
+        self.server.max_bandwidth = Some(limit);
+        let allowed = limit.saturating_sub(HEADERS).max(LEAST_BITRATE);
+        self.mouth.set_bitrate(self.config.bitrate.min(allowed));
+    }
+
+    pub(super) fn handle_denied(
+        &mut self,
+        denied: proto::PermissionDenied,
+    ) -> Result<(), JoinError> {
+        let reason = refusal::denied(denied);
+        match self.phase {
+            Phase::Entering(_) => {
+                let path = self.config.channel.clone().unwrap_or_default();
+                return Err(JoinError::ChannelRefused { path, reason });
+            }
+            Phase::Joined => self
+                .output
+                .push_back(Output::Event(Event::Denied { reason })),
+            Phase::Login => {}
+        }
+        Ok(())
+    }
+}
