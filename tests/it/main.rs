@@ -5,4 +5,6 @@
 mod arrows;
 mod house;
 mod servers;
+mod spoken;
+mod strangers;
 mod scripted_engines;

@@ -1,8 +1,10 @@
 //! Sentences as sound, spoken by the real Piper.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use audio::Pcm;
+use reqwest::Client;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -11,6 +13,9 @@ use crate::Engines;
 
 /// What is asked most.
 pub const CAPITAL_OF_FRANCE: &str = "What is the capital of France?";
+
+/// How long an engine may take; a busy machine makes them many times slower.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 static SPOKEN: Mutex<Option<HashMap<String, Pcm>>> = Mutex::const_new(None);
 
@@ -21,8 +26,7 @@ pub async fn spoken(text: &str) -> Pcm {
     if let Some(pcm) = spoken.get(text) {
         return pcm.clone();
     }
-    service::tls::install();
-    let answer = reqwest::Client::new()
+    let answer = client()
         .post(format!("{}/synthesize", Engines::shared().piper()))
         .json(&json!({ "text": text }))
         .send()
@@ -37,10 +41,9 @@ pub async fn spoken(text: &str) -> Pcm {
 
 /// What the real recogniser understands of `sound`, without this project's own client.
 pub async fn understood(sound: &Pcm) -> String {
-    service::tls::install();
     let wav = Part::bytes(audio::wav::write(&sound.resampled(audio::SPEECH_HZ)));
     let form = Form::new().part("file", wav.file_name("sound.wav"));
-    let answer = reqwest::Client::new()
+    let answer = client()
         .post(format!(
             "{}/v1/audio/transcriptions",
             Engines::shared().whisper()
@@ -53,6 +56,12 @@ pub async fn understood(sound: &Pcm) -> String {
     let answer: Value = answer.json().await.expect("the recogniser answers in JSON");
     let text = answer["text"].as_str().expect("it holds the text");
     text.trim().to_owned()
+}
+
+fn client() -> Client {
+    service::tls::install();
+    let client = Client::builder().no_proxy().timeout(PATIENCE).build();
+    client.expect("a provider of TLS is installed")
 }
 
 /// The words of `text`, lower-case and without punctuation, to compare what was heard with what

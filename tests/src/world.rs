@@ -1,9 +1,11 @@
-//! A world to try the house in: real servers, scripted engines, recorded questions.
+//! A world to try the house in: real servers, scripted engines, recorded questions, a caller.
 //!
 //! - [`Engines`]: the real faster-whisper, Ollama and Piper, one set for a test process.
 //! - [`MumbleServer`]: a real murmurd; each one has its own port, folder and certificate.
 //! - [`scripted`]: engines that do what a test tells them, for trouble and for time.
 //! - [`question`]: sentences as sound, spoken by the real Piper.
+//! - [`Assistant`]: the one that is tried, in the test's own process.
+//! - [`Caller`]: a Mumble user that asks and listens.
 //!
 //! Everything listens on 127.0.0.1 and ends with the test process, however that ends.
 
@@ -12,6 +14,10 @@ mod engines;
 mod murmur;
 pub mod scripted;
 pub mod question;
+mod assistant;
+mod caller;
 
+pub use assistant::{Assistant, Urls};
+pub use caller::{Caller, Utterance};
 pub use engines::{Engines, SMALL_MODEL};
 pub use murmur::{Autoban, MumbleServer, Options as MumbleOptions};

@@ -1,0 +1,117 @@
+//! The assistant of a test, run in the test's own process.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bot::{Config, Report, Stages};
+use service::settings::Settings;
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::{Engines, MumbleServer, SMALL_MODEL};
+
+/// How long a test waits for something that must happen: far more than it can take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// More reports than any test looks at.
+const REPORTS: usize = 64;
+
+/// A running assistant. It leaves when it is dropped.
+#[derive(Debug)]
+pub struct Assistant {
+    reports: mpsc::Receiver<Report>,
+    task: JoinHandle<()>,
+    shutdown: DropGuard,
+    _state: TempDir,
+}
+
+/// Where the engines of an assistant are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Urls {
+    /// The recogniser.
+    pub whisper: String,
+    /// The model.
+    pub ollama: String,
+    /// The synthesiser.
+    pub piper: String,
+}
+
+impl Urls {
+    /// The real engines of this test process.
+    pub fn real() -> Self {
+        let engines = Engines::shared();
+        Self {
+            whisper: engines.whisper().to_owned(),
+            ollama: engines.ollama().to_owned(),
+            piper: engines.piper().to_owned(),
+        }
+    }
+}
+
+impl Assistant {
+    /// Its name on the server.
+    pub const NAME: &str = "AI-Bot";
+
+    /// Starts one. `settings` are environment variables, such as `("ANSWER", "named")`; they win
+    /// over what a test sets for all: repeatable answers, and deadlines that a machine keeps
+    /// which is busy compiling.
+    pub fn start(server: &MumbleServer, urls: &Urls, settings: &[(&str, &str)]) -> Self {
+        service::tls::install();
+        let state = TempDir::new().expect("there is room for temporary files");
+        let port = server.port().to_string();
+        let mut environment: HashMap<&str, &str> = HashMap::from([
+            ("MUMBLE_HOST", server.host()),
+            ("MUMBLE_PORT", &*port),
+            ("WHISPER_URL", &*urls.whisper),
+            ("WHISPER_LANGUAGE", "en"),
+            ("WHISPER_DEADLINE_MS", "60000"),
+            ("OLLAMA_URL", &*urls.ollama),
+            ("OLLAMA_MODEL", SMALL_MODEL),
+            ("OLLAMA_TEMPERATURE", "0"),
+            ("OLLAMA_SEED", "1"),
+            ("OLLAMA_NUM_PREDICT", "60"),
+            ("OLLAMA_FIRST_TOKEN_MS", "60000"),
+            ("OLLAMA_NEXT_TOKEN_MS", "30000"),
+            ("PIPER_URL", &*urls.piper),
+            ("PIPER_DEADLINE_MS", "60000"),
+            (
+                "STATE_DIR",
+                state.path().to_str().expect("it is plain text"),
+            ),
+        ]);
+        environment.extend(settings.iter().copied());
+        let lookup = |name: &str| environment.get(name).map(|value| (*value).to_owned());
+        let settings = Settings::load(mumble_ai::REFERENCE, None, &lookup);
+        let config = Config::from_settings(&settings.expect("a test knows the settings"));
+        let config = config.expect("a test knows the settings");
+        let shutdown = CancellationToken::new();
+        let (sender, reports) = mpsc::channel(REPORTS);
+        let life = bot::run(config, shutdown.clone(), Some(sender));
+        let task = tokio::spawn(async move { life.await.expect("its engines can be opened") });
+        Self {
+            reports,
+            task,
+            shutdown: shutdown.drop_guard(),
+            _state: state,
+        }
+    }
+
+    /// Waits for the next turn that was answered, or could not be, and gives its times.
+    pub async fn reports(&mut self) -> Option<Stages> {
+        let report = timeout(PATIENCE, self.reports.recv()).await;
+        let report = report
+            .expect("a turn ends")
+            .expect("the assistant is there");
+        report.stages
+    }
+
+    /// Lets it end as a signal does, and waits until it has.
+    pub async fn ends(self) {
+        self.shutdown.disarm().cancel();
+        let ended = timeout(PATIENCE, self.task).await;
+        ended.expect("it ends in time").expect("it ends well");
+    }
+}
