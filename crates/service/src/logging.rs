@@ -8,6 +8,8 @@
 //! | `debug` | what a developer wants to read back |
 //! | `trace` | everything, what people say included |
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::{Config, LogFormat};
@@ -19,9 +21,11 @@ use crate::{Config, LogFormat};
 /// When `log_level` is neither a level nor a filter; the message says what is expected.
 pub fn start(config: &Config) -> Result<(), String> {
     let filter = filter(&config.log_level)?;
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        .with_ansi(colours);
     let started = match config.log_format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
@@ -32,8 +36,8 @@ pub fn start(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
-/// Which lines are logged. A plain level is ours alone: libraries below us stay at `warn`, except
-/// at `trace`.
+/// Which lines are logged. A plain level is for our own parts: the libraries below us stay at
+/// `warn`, for what they tell of connections nobody asked to see. A filter can open them.
 fn filter(level: &str) -> Result<EnvFilter, String> {
     const OURS: [&str; 9] = [
         "mumble_ai",
@@ -48,8 +52,7 @@ fn filter(level: &str) -> Result<EnvFilter, String> {
     ];
     let level = level.trim().to_ascii_lowercase();
     let directives = match level.as_str() {
-        "error" | "trace" => level.clone(),
-        "warn" | "info" | "debug" => OURS.iter().fold("warn".to_owned(), |all, room| {
+        "warn" | "info" | "debug" | "trace" => OURS.iter().fold("warn".to_owned(), |all, room| {
             format!("{all},{room}={level}")
         }),
         _ => level.clone(),
@@ -91,11 +94,20 @@ mod tests {
         ] {
             assert!(filter(level).is_ok(), "{level}");
         }
-        assert_eq!(
-            filter("error").unwrap().to_string(),
-            "error",
-            "nothing below us is louder than we are"
+    }
+
+    #[test]
+    fn the_libraries_below_us_stay_quiet_unless_asked() {
+        let plain = filter("trace").unwrap().to_string();
+        assert!(
+            plain.contains("mumble=trace") && plain.contains("warn"),
+            "{plain}"
         );
+        assert_eq!(
+            filter("info,rustls=debug").unwrap().to_string(),
+            "rustls=debug,info"
+        );
+        assert_eq!(filter("error").unwrap().to_string(), "error");
     }
 
     #[test]
