@@ -4,6 +4,9 @@
 /// sentence does not hold back the first sound; shorter clauses would sound chopped.
 const FIRST_CLAUSE_CHARS: usize = 48;
 
+/// A word of this many letters before a full stop is no initial and hardly an abbreviation.
+const SURE_WORD_CHARS: usize = 3;
+
 /// No piece is longer than this (characters): a model that never ends a sentence must not hold
 /// the voice back, and synthesisers slow down on long input.
 const LONGEST_CHARS: usize = 280;
@@ -63,7 +66,11 @@ impl Sentences {
             match c {
                 '\n' => return Some(after),
                 '。' | '！' | '？' => return Some(after),
-                // Whether white space follows is only known once the next token is here.
+                // Whether white space follows is only known once the next token is here. The first
+                // sentence does not wait for it: that is a token's time before the first sound.
+                '.' | '!' | '?' if next.is_none() && !self.any_given && self.surely_ends(at) => {
+                    return Some(after);
+                }
                 '.' | '!' | '?' | '…' | '"' | '”' | ')' | '\''
                     if next.is_some_and(char::is_whitespace) && self.ends_sentence(at, c) =>
                 {
@@ -83,6 +90,18 @@ impl Sentences {
             }
         }
         None
+    }
+
+    /// Does a mark at byte `at`, the last one so far, end a sentence whatever comes next? Behind
+    /// a whole word it nearly always does; behind a digit or a letter ("3.", "J.") it may not.
+    fn surely_ends(&self, at: usize) -> bool {
+        let word = self.buffer[..at]
+            .rsplit(char::is_whitespace)
+            .next()
+            .unwrap_or_default();
+        word.chars().count() >= SURE_WORD_CHARS
+            && word.chars().all(char::is_alphabetic)
+            && !ABBREVIATIONS.contains(&word.to_lowercase().as_str())
     }
 
     /// Does the mark `c` at byte `at` end a sentence, white space following it?
@@ -164,11 +183,14 @@ mod tests {
     fn a_sentence_is_given_as_soon_as_the_next_one_begins() {
         let mut sentences = Sentences::default();
         assert!(sentences.push("It is Paris").is_empty());
-        assert!(
-            sentences.push(".").is_empty(),
-            "a digit could still follow the full stop"
+        assert_eq!(
+            sentences.push("."),
+            ["It is Paris."],
+            "the first is not kept waiting"
         );
-        assert_eq!(sentences.push(" And"), ["It is Paris."]);
+        assert!(sentences.push(" It has 2").is_empty());
+        assert!(sentences.push(".").is_empty(), "a digit could still follow");
+        assert_eq!(sentences.push(" And"), ["It has 2."]);
         assert_eq!(sentences.finish().as_deref(), Some("And"));
     }
 

@@ -1,0 +1,141 @@
+//! The figures as a table for people.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bot::Stages;
+
+use crate::caller::Microphone;
+
+/// What was asked for: how many times faster than the plain way at the median, with the first
+/// model of the table.
+const ASKED_TALK_KEY: f64 = 2.5;
+const ASKED_OPEN: f64 = 1.8;
+/// Our own code on the way of a turn, at most, at the 95th percentile.
+const ASKED_OWN: Duration = Duration::from_millis(5);
+
+/// All turns with one model and one kind of microphone.
+pub(crate) struct Row {
+    pub(crate) title: String,
+    pub(crate) microphone: Microphone,
+    pub(crate) ours: Vec<Duration>,
+    pub(crate) plain: Vec<Duration>,
+    pub(crate) stages: Vec<Stages>,
+}
+
+/// One stage's name and how to read it from a turn.
+type Stage = (&'static str, fn(&Stages) -> Duration);
+
+const STAGES: &[Stage] = &[
+    ("pause", |s| s.pause),
+    ("recogniser", |s| s.recognise),
+    ("model, first token", |s| s.first_token),
+    ("model, first sentence", |s| s.first_sentence),
+    ("synthesiser", |s| s.synthesise),
+    ("**own code**", |s| s.own),
+];
+
+/// The whole file.
+pub(crate) fn render(rows: &[Row]) -> String {
+    let mut text = String::from(
+        "# From the end of a question to the first sound of its answer\n\n\
+         Measured from outside by a Mumble user on a real Mumble server over encrypted UDP, with \
+         real engines: faster-whisper tiny.en (int8), Ollama, Piper (en_US-joe-medium). \
+         Temperature 0, fixed seed. The plain way waits for 1.5 s of silence, transcribes, takes \
+         the whole answer, synthesises it whole and plays it; it ran in turn with ours, at the \
+         same engines. All times in milliseconds.\n\n",
+    );
+    let _ = writeln!(text, "Made by `make bench` on {}.\n", machine());
+    text.push_str("| model | question ends by | turns | ours p50 | ours p95 | plain p50 | plain p95 | ratio at p50 | asked |\n|---|---|---|---|---|---|---|---|---|\n");
+    for row in rows {
+        let ratio = at(&row.plain, 50).div_duration_f64(at(&row.ours, 50));
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {} | **{ratio:.2}** | {} |",
+            row.title,
+            name(row.microphone),
+            row.ours.len(),
+            ms(at(&row.ours, 50)),
+            ms(at(&row.ours, 95)),
+            ms(at(&row.plain, 50)),
+            ms(at(&row.plain, 95)),
+            asked(rows, row),
+        );
+    }
+    text.push_str("\n## Where the time goes\n\nAs the assistant reports it, median / 95th percentile. The recogniser's share is what was waited after the end of the question; it had begun at the pause. The first token is part of the first sentence.\n\n| model | question ends by |");
+    for (stage, _) in STAGES {
+        let _ = write!(text, " {stage} |");
+    }
+    text.push_str("\n|---|---|");
+    text.push_str(&"---|".repeat(STAGES.len()));
+    text.push('\n');
+    for row in rows {
+        let _ = write!(text, "| {} | {} |", row.title, name(row.microphone));
+        for (_, stage) in STAGES {
+            let times: Vec<Duration> = row.stages.iter().map(stage).collect();
+            let _ = write!(text, " {} / {} |", ms(at(&times, 50)), ms(at(&times, 95)));
+        }
+        text.push('\n');
+    }
+    let own: Vec<Duration> = rows
+        .iter()
+        .flat_map(|row| &row.stages)
+        .map(|s| s.own)
+        .collect();
+    let worst = at(&own, 95);
+    let verdict = if worst <= ASKED_OWN { "met" } else { "missed" };
+    let _ = writeln!(
+        text,
+        "\nOwn code on the turn's path over all turns: p95 {} ms, asked at most {} ms: {verdict}.",
+        ms(worst),
+        ms(ASKED_OWN)
+    );
+    text
+}
+
+/// The value below which `percent` of `times` lie; zero without any.
+fn at(times: &[Duration], percent: usize) -> Duration {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied().unwrap_or_default()
+}
+
+fn ms(time: Duration) -> String {
+    let ms = time.as_secs_f64() * 1000.0;
+    if ms < 10.0 {
+        format!("{ms:.1}")
+    } else {
+        format!("{ms:.0}")
+    }
+}
+
+fn name(microphone: Microphone) -> &'static str {
+    match microphone {
+        Microphone::TalkKey => "release of the talk key",
+        Microphone::Open => "silence (open microphone)",
+    }
+}
+
+fn asked(rows: &[Row], row: &Row) -> String {
+    if rows.first().is_none_or(|first| first.title != row.title) {
+        return "shown beside".into();
+    }
+    match row.microphone {
+        Microphone::TalkKey => format!("{ASKED_TALK_KEY}"),
+        Microphone::Open => format!("{ASKED_OPEN}"),
+    }
+}
+
+fn machine() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cores = info
+        .lines()
+        .filter(|line| line.starts_with("processor"))
+        .count();
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1))
+        .unwrap_or("an unknown processor");
+    format!("{cores} cores of {model}")
+}
