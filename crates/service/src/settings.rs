@@ -43,12 +43,12 @@ pub enum Origin {
 }
 
 /// One setting as `mumble-ai config` shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     /// Room and key, such as `mumble.port`.
     pub key: String,
-    /// The effective value as TOML, `***` for a secret that is set, `None` when nothing is set.
-    pub value: Option<String>,
+    /// The effective value, `***` in place of a secret, `None` when nothing is set.
+    pub value: Option<Value>,
     /// The layer that the value came from.
     pub origin: Origin,
     /// The environment variable that sets it.
@@ -148,7 +148,7 @@ impl Settings {
             .find(|e| e.key.room == room && e.key.name == key)
         {
             Some(entry) => {
-                let found = shown(entry).unwrap_or_else(|| "not set".into());
+                let found = shown(entry).map_or_else(|| "not set".into(), |v| v.to_string());
                 entry
                     .key
                     .rejected(entry.origin, self.file.as_deref(), &found, problem)
@@ -205,12 +205,15 @@ impl Origin {
 const MASK: &str = "***";
 
 /// An effective value as it may be shown to people.
-fn shown(entry: &Entry) -> Option<String> {
-    let value = entry.value.as_ref()?;
-    if entry.key.secret && value.as_array().is_none_or(|list| !list.is_empty()) {
-        return Some(MASK.into());
-    }
-    Some(without_password(value.to_string()))
+fn shown(entry: &Entry) -> Option<Value> {
+    Some(match entry.value.clone()? {
+        value if entry.key.secret => match value {
+            Value::Array(list) if list.is_empty() => Value::Array(list),
+            _ => MASK.into(),
+        },
+        Value::String(text) => Value::String(without_password(text)),
+        value => value,
+    })
 }
 
 /// An address without the name and the password that it can hold.
