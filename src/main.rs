@@ -64,20 +64,24 @@ fn main() -> ExitCode {
             };
         }
     };
-    match run(cli) {
-        Ok(code) => code,
-        Err(error) => {
-            let wrong_setting = error.is::<SettingsError>() || error.is::<EngineError>();
-            if wrong_setting {
-                // These tell their cause themselves.
-                out::complain(error);
-                ExitCode::from(EX_USAGE)
-            } else {
-                out::complain(format_args!("{error:#}"));
-                ExitCode::FAILURE
-            }
-        }
+    run(cli).unwrap_or_else(|error| {
+        out::complain(sentence(&error));
+        ExitCode::from(exit_code(&error))
+    })
+}
+
+/// One line about an error. Those about settings tell their cause themselves.
+fn sentence(error: &anyhow::Error) -> String {
+    if exit_code(error) == EX_USAGE {
+        error.to_string()
+    } else {
+        format!("{error:#}")
     }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let wrong_setting = error.is::<SettingsError>() || error.is::<EngineError>();
+    if wrong_setting { EX_USAGE } else { 1 }
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -114,6 +118,32 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_wrong_setting_is_one_line_and_a_usage_error() {
+        let env = |name: &str| (name == "MUMBLE_PORT").then(|| "70000".to_owned());
+        let settings = Settings::load(mumble_ai::REFERENCE, None, &env).unwrap();
+        let error = bot::Config::from_settings(&settings).unwrap_err().into();
+        assert_eq!(exit_code(&error), EX_USAGE);
+        let expected = "MUMBLE_PORT is 70000; expected a number from 1 to 65535 (mumble.port)";
+        assert_eq!(sentence(&error), expected);
+    }
+
+    #[test]
+    fn another_error_is_a_failure_with_its_causes() {
+        let error = anyhow::anyhow!("no such file").context("question.wav cannot be used");
+        assert_eq!(exit_code(&error), 1);
+        assert_eq!(
+            sentence(&error),
+            "question.wav cannot be used: no such file"
+        );
+    }
+
+    #[test]
+    fn every_room_of_the_reference_is_read_by_the_assistant() {
+        let settings = Settings::load(mumble_ai::REFERENCE, None, &|_| None).unwrap();
+        bot::Config::from_settings(&settings).unwrap();
     }
 
     #[test]
