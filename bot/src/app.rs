@@ -121,8 +121,8 @@ fn user(config: &Config) -> mumble::Config {
     user
 }
 
-/// Persona and name; the same text at every turn, so that the model's prompt cache keeps it.
-fn system_message(config: &Config) -> Arc<str> {
+/// The system message: persona and name. The same text at every turn, so that the model's prompt cache keeps it.
+pub fn system_message(config: &Config) -> Arc<str> {
     format!(
         "{}\nYour name is {}.",
         config.assistant.persona, config.mumble.username

@@ -9,23 +9,52 @@ use audio::Pcm;
 use futures::StreamExt as _;
 use llm::{Chat, Message, Options, Request, Role};
 use mumble::{Client, Event, Events};
+use service::settings::Settings;
 use speech::stt::{Hints, Stt, final_transcript};
 use speech::tts::Tts;
 use speech::turn::{Config, Endpointer, Event as Turns, Turn};
+use world::Engines;
 
 /// Silence after which a question counts as ended.
 const SILENCE: Duration = Duration::from_millis(1500);
 
 /// A bot that works the plain way.
 pub(crate) struct Plain {
-    pub(crate) stt: Arc<dyn Stt>,
-    pub(crate) chat: Arc<dyn Chat>,
-    pub(crate) tts: Arc<dyn Tts>,
-    pub(crate) options: Options,
-    pub(crate) system: String,
+    stt: Arc<dyn Stt>,
+    chat: Arc<dyn Chat>,
+    tts: Arc<dyn Tts>,
+    options: Options,
+    system: String,
 }
 
 impl Plain {
+    /// A bot at the same engines as the assistant, and with the same settings.
+    pub(crate) fn new(engines: &Engines, model: &str) -> Self {
+        let env = |name: &str| {
+            let value = match name {
+                "WHISPER_URL" => engines.whisper(),
+                "OLLAMA_URL" => engines.ollama(),
+                "PIPER_URL" => engines.piper(),
+                "OLLAMA_MODEL" => model,
+                "OLLAMA_TEMPERATURE" => "0",
+                "OLLAMA_SEED" => "1",
+                "OLLAMA_NUM_PREDICT" => "100",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        };
+        let fits = "the settings are right";
+        let settings = Settings::load(mumble_ai::REFERENCE, None, &env).expect(fits);
+        let config = bot::Config::from_settings(&settings).expect(fits);
+        Self {
+            stt: bot::engines::stt(&config.whisper).expect(fits),
+            chat: bot::engines::chat(&config.ollama).expect(fits),
+            tts: bot::engines::tts(&config.piper).expect(fits),
+            options: bot::engines::options(&config.ollama),
+            system: bot::app::system_message(&config).to_string(),
+        }
+    }
+
     /// Answers one question after another until the Mumble user is gone.
     pub(crate) async fn run(self, client: Client, mut events: Events) {
         let config = Config {

@@ -1,11 +1,9 @@
 //! The figures as a table for people.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use bot::Stages;
-
-use crate::caller::Microphone;
 
 /// What was asked for: how many times faster than the plain way at the median, with the first
 /// model of the table.
@@ -14,26 +12,64 @@ const ASKED_OPEN: f64 = 1.8;
 /// Our own code on the way of a turn, at most, at the 95th percentile.
 const ASKED_OWN: Duration = Duration::from_millis(5);
 
+/// How a question ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Microphone {
+    /// The talk key is released with the last word.
+    TalkKey,
+    /// The microphone stays open: silence follows.
+    Open,
+}
+
+impl fmt::Display for Microphone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TalkKey => "release of the talk key",
+            Self::Open => "silence (open microphone)",
+        })
+    }
+}
+
 /// All turns with one model and one kind of microphone.
 pub(crate) struct Row {
     pub(crate) title: String,
     pub(crate) microphone: Microphone,
-    pub(crate) ours: Vec<Duration>,
-    pub(crate) plain: Vec<Duration>,
-    pub(crate) stages: Vec<Stages>,
+    pub(crate) turns: Vec<Turn>,
+}
+
+/// One question, asked of both bots.
+pub(crate) struct Turn {
+    /// From the end of the question to the first packet of the assistant's answer.
+    pub(crate) ours: Duration,
+    /// What the assistant says of it.
+    pub(crate) stages: Stages,
+    /// The same of the plain way.
+    pub(crate) plain: Duration,
+}
+
+impl Row {
+    fn times(&self, of: impl Fn(&Turn) -> Duration) -> Vec<Duration> {
+        self.turns.iter().map(of).collect()
+    }
 }
 
 /// One stage's name and how to read it from a turn.
-type Stage = (&'static str, fn(&Stages) -> Duration);
+type Stage = (&'static str, fn(&Turn) -> Duration);
 
 const STAGES: &[Stage] = &[
-    ("pause", |s| s.pause),
-    ("recogniser", |s| s.recognise),
-    ("model, first token", |s| s.first_token),
-    ("model, first sentence", |s| s.first_sentence),
-    ("synthesiser", |s| s.synthesise),
-    ("**own code**", |s| s.own),
+    ("pause", |t| t.stages.pause),
+    ("recogniser", |t| t.stages.recognise),
+    ("model, first token", |t| t.stages.first_token),
+    ("model, first sentence", |t| t.stages.first_sentence),
+    ("synthesiser", |t| t.stages.synthesise),
+    ("**own code**", |t| t.stages.own),
+    ("all else seen from outside", outside),
 ];
+
+/// What the assistant does not see: the caller's own frame clock, the server, both ways.
+fn outside(turn: &Turn) -> Duration {
+    turn.ours.saturating_sub(turn.stages.total)
+}
 
 /// The whole file.
 pub(crate) fn render(rows: &[Row]) -> String {
@@ -48,17 +84,18 @@ pub(crate) fn render(rows: &[Row]) -> String {
     let _ = writeln!(text, "Made by `make bench` on {}.\n", machine());
     text.push_str("| model | question ends by | turns | ours p50 | ours p95 | plain p50 | plain p95 | ratio at p50 | asked |\n|---|---|---|---|---|---|---|---|---|\n");
     for row in rows {
-        let ratio = at(&row.plain, 50).div_duration_f64(at(&row.ours, 50));
+        let (ours, plain) = (row.times(|t| t.ours), row.times(|t| t.plain));
+        let ratio = at(&plain, 50).div_duration_f64(at(&ours, 50));
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {} | {} | {} | **{ratio:.2}** | {} |",
             row.title,
-            name(row.microphone),
-            row.ours.len(),
-            ms(at(&row.ours, 50)),
-            ms(at(&row.ours, 95)),
-            ms(at(&row.plain, 50)),
-            ms(at(&row.plain, 95)),
+            row.microphone,
+            row.turns.len(),
+            ms(at(&ours, 50)),
+            ms(at(&ours, 95)),
+            ms(at(&plain, 50)),
+            ms(at(&plain, 95)),
             asked(rows, row),
         );
     }
@@ -70,17 +107,16 @@ pub(crate) fn render(rows: &[Row]) -> String {
     text.push_str(&"---|".repeat(STAGES.len()));
     text.push('\n');
     for row in rows {
-        let _ = write!(text, "| {} | {} |", row.title, name(row.microphone));
+        let _ = write!(text, "| {} | {} |", row.title, row.microphone);
         for (_, stage) in STAGES {
-            let times: Vec<Duration> = row.stages.iter().map(stage).collect();
+            let times = row.times(stage);
             let _ = write!(text, " {} / {} |", ms(at(&times, 50)), ms(at(&times, 95)));
         }
         text.push('\n');
     }
     let own: Vec<Duration> = rows
         .iter()
-        .flat_map(|row| &row.stages)
-        .map(|s| s.own)
+        .flat_map(|row| row.times(|t| t.stages.own))
         .collect();
     let worst = at(&own, 95);
     let verdict = if worst <= ASKED_OWN { "met" } else { "missed" };
@@ -107,13 +143,6 @@ fn ms(time: Duration) -> String {
         format!("{ms:.1}")
     } else {
         format!("{ms:.0}")
-    }
-}
-
-fn name(microphone: Microphone) -> &'static str {
-    match microphone {
-        Microphone::TalkKey => "release of the talk key",
-        Microphone::Open => "silence (open microphone)",
     }
 }
 
