@@ -429,3 +429,6 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
