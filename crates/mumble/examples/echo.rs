@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p mumble-ai-mumble --example echo -- [HOST] [PORT] [NAME]`
 
+#![expect(clippy::print_stderr, reason = "an example talks to its terminal")]
+
 use std::{collections::BTreeMap, env};
 
 use audio::Pcm;

@@ -111,9 +111,11 @@ pub struct Heard {
     pub pcm: Pcm,
     /// Whether the speaker released the talk key (or its own detector saw the end).
     pub last: bool,
-    /// How much of `pcm` was made up in place of lost packets.
+    /// How much of `pcm` was made up in place of lost packets. Silence that keeps the time of
+    /// a longer hole is not counted.
     pub concealed: Duration,
-    /// When the packet arrived that completed this piece.
+    /// When this piece was complete: its packet had come, and all before it had come or been
+    /// given up.
     pub received: Instant,
 }
 

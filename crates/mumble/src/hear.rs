@@ -334,6 +334,32 @@ mod tests {
     }
 
     #[test]
+    fn every_packet_length_keeps_its_time_and_its_place() {
+        let now = Instant::now();
+        for units in [1_u64, 2, 4, 6] {
+            let mut hearing = Hearing::new(RATE);
+            let mut encoder = Encoder::new(40_000).unwrap();
+            let frame = vec![3000; 480 * units as usize];
+            let mut heard = Vec::new();
+            for n in (0..10).filter(|n| *n != 4) {
+                let opus = encoder.encode(&frame).unwrap().into();
+                let voice = Voice {
+                    speaker: ANN,
+                    sequence: n * units,
+                    opus,
+                    last: n == 9,
+                };
+                heard.extend(hearing.handle_voice(now, voice));
+            }
+            let later = hearing.deadline().expect("a hole is waited for");
+            heard.extend(hearing.handle_timeout(later));
+            assert_eq!(total(&heard), UNIT * 10 * units as u32, "{units}");
+            let concealed: Duration = heard.iter().map(|heard| heard.concealed).sum();
+            assert_eq!(concealed, UNIT * units as u32, "{units}");
+        }
+    }
+
+    #[test]
     fn an_empty_last_packet_is_the_end_of_the_talk() {
         let mut hearing = Hearing::new(RATE);
         let now = Instant::now();

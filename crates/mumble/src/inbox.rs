@@ -49,7 +49,9 @@ impl Inbox {
     /// Adds an event; drops the oldest sound if there is too much of it.
     pub(crate) fn push(&self, event: Event) {
         let mut queue = self.lock();
-        if queue.state == Reader::Gone {
+        // Somebody who has left so much unread will not miss one more failed attempt.
+        let overdue = queue.others() >= MOST_OTHERS && matches!(event, Event::Lost { .. });
+        if queue.state == Reader::Gone || overdue {
             return;
         }
         if has_sound(&event) {
@@ -86,8 +88,7 @@ impl Inbox {
 
     /// Whether there is room for events other than sound.
     pub(crate) fn has_room(&self) -> bool {
-        let queue = self.lock();
-        queue.events.len() - queue.heard < MOST_OTHERS
+        self.lock().others() < MOST_OTHERS
     }
 
     /// Waits until an event has been taken.
@@ -116,6 +117,11 @@ impl Inbox {
 }
 
 impl Queue {
+    /// How many of the events hold no sound.
+    fn others(&self) -> usize {
+        self.events.len() - self.heard
+    }
+
     fn drop_oldest_sound(&mut self) {
         let Some(at) = self.events.iter().position(has_sound) else {
             return;

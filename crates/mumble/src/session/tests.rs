@@ -137,7 +137,7 @@ impl World {
     fn answer(&mut self, output: &Output, answer: Answer) -> Result<(), JoinError> {
         match output {
             Output::Control(Control::Ping(ping)) if answer != Answer::Nothing => {
-                self.say(Control::Ping(ping.clone()))
+                self.say(Control::Ping(*ping))
             }
             Output::Datagram(sealed) if answer == Answer::All => {
                 let plain = self

@@ -183,19 +183,20 @@ impl Mouth {
         (!waits).then_some(self.due)
     }
 
-    /// Encodes a frame and moves the clock on.
+    /// Encodes a frame and moves the clock on; none, and the voice is silent, when there is no
+    /// encoder that can.
     fn frame(&mut self, now: Instant, samples: &[i16], last: bool) -> Option<Frame> {
-        let encoder = self.encoder.as_mut()?;
         if self.voice == Voice::Silent {
-            encoder.reset();
-            let silence = now.saturating_duration_since(self.epoch).as_millis() as u64 / 10;
-            self.sequence = self.sequence.max(silence);
-            self.due = self.due.max(now);
+            self.begin(now);
         }
-        let opus = encoder.encode(samples).ok()?.into();
+        let encoder = self.encoder.as_mut();
+        let Some(opus) = encoder.and_then(|encoder| encoder.encode(samples).ok()) else {
+            self.voice = Voice::Silent;
+            return None;
+        };
         let frame = Frame {
             sequence: self.sequence,
-            opus,
+            opus: opus.into(),
             last,
         };
         self.sequence += FRAME_UNITS;
@@ -207,6 +208,16 @@ impl Mouth {
         let late = now.saturating_duration_since(self.due);
         self.due = if late > LATEST { now } else { self.due } + FRAME;
         Some(frame)
+    }
+
+    /// Begins a talk-spurt.
+    fn begin(&mut self, now: Instant) {
+        if let Some(encoder) = &mut self.encoder {
+            encoder.reset();
+        }
+        let silence = now.saturating_duration_since(self.epoch).as_millis() as u64 / 10;
+        self.sequence = self.sequence.max(silence);
+        self.due = self.due.max(now);
     }
 }
 

@@ -1,0 +1,244 @@
+//! One connection: a loop between its two sockets and the session.
+
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+};
+
+use bytes::{Buf, BytesMut};
+use futures::StreamExt;
+use tokio::{
+    io::{AsyncWriteExt, ReadHalf, WriteHalf},
+    net::{TcpStream, UdpSocket},
+    sync::mpsc,
+    time::sleep_until,
+};
+use tokio_rustls::client::TlsStream;
+use tokio_util::{
+    codec::{Encoder, FramedRead},
+    sync::CancellationToken,
+};
+
+use super::{Dialled, dial::certificate_refused, now};
+use crate::config::Config;
+use crate::control::{Control, ControlCodec, ControlError};
+use crate::error::JoinError;
+use crate::event::{Event, To};
+use crate::handle::Shared;
+use crate::session::{Output, Session};
+
+/// How much may wait to be written before the voice in it is dropped, in bytes (half a second
+/// of tunnelled voice and a roster's worth of messages).
+const MOST_UNWRITTEN: usize = 64 << 10;
+
+/// A server that does not take this many bytes is gone.
+const STUCK: usize = 1 << 20;
+
+/// Longer than any datagram that Mumble sends (1024 bytes).
+const LONGEST_DATAGRAM: usize = 2048;
+
+/// One connection with its sockets.
+pub(super) struct Connection {
+    config: Arc<Config>,
+    shared: Arc<Shared>,
+    session: Session,
+    udp: Option<UdpSocket>,
+    writer: WriteHalf<TlsStream<TcpStream>>,
+    unwritten: BytesMut,
+    unflushed: bool,
+}
+
+impl Connection {
+    /// Readies the session and a UDP socket; the stream's reading half is for [`Self::run`].
+    pub(super) async fn new(
+        config: Arc<Config>,
+        shared: Arc<Shared>,
+        dialled: Dialled,
+    ) -> (Self, ReadHalf<TlsStream<TcpStream>>) {
+        let udp = match bind_beside(dialled.peer).await {
+            Ok(udp) => Some(udp).filter(|_| config.udp),
+            Err(error) => {
+                tracing::warn!(%error, "no UDP socket; voice goes through the tunnel");
+                None
+            }
+        };
+        let session = Session::new(now(), Arc::clone(&config), Arc::clone(&shared.speech));
+        let (reader, writer) = tokio::io::split(dialled.stream);
+        let unwritten = BytesMut::new();
+        (
+            Self {
+                config,
+                shared,
+                session,
+                udp,
+                writer,
+                unwritten,
+                unflushed: false,
+            },
+            reader,
+        )
+    }
+
+    /// Runs until `shutdown`, or until the connection breaks.
+    pub(super) async fn run(
+        &mut self,
+        reader: ReadHalf<TlsStream<TcpStream>>,
+        texts: &mut mpsc::Receiver<(To, String)>,
+        shutdown: &CancellationToken,
+    ) -> Result<(), JoinError> {
+        let shared = Arc::clone(&self.shared);
+        let mut messages = FramedRead::new(reader, ControlCodec::default());
+        let mut datagram = [0; LONGEST_DATAGRAM];
+        loop {
+            self.session.handle_timeout(now())?;
+            self.drain()?;
+            let mut stats = self.session.stats();
+            stats.unreadable += messages.decoder().dropped();
+            shared.set_stats(stats);
+            let has_room = shared.inbox.has_room();
+            // Unbiased: a flood of datagrams must not hold up the stream.
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                length = receive(self.udp.as_ref(), &mut datagram) => {
+                    self.session.handle_datagram(now(), &datagram[..length]);
+                }
+                written = write(&mut self.writer, &mut self.unwritten, &mut self.unflushed) => {
+                    written.map_err(|error| self.broken(error))?;
+                }
+                message = messages.next(), if has_room => match message {
+                    Some(Ok(message)) => self.session.handle_control(now(), message)?,
+                    Some(Err(error)) => return Err(self.unreadable(error)),
+                    None => return Err(self.broken(io::ErrorKind::UnexpectedEof.into())),
+                },
+                () = shared.inbox.taken(), if !has_room => {}
+                Some((to, text)) = texts.recv(), if self.session.has_room_for_text() => {
+                    self.session.send_text(to, &text);
+                }
+                () = shared.speech.wake.notified() => {}
+                () = sleep_until(self.session.deadline().into()) => {}
+            }
+        }
+    }
+
+    /// Carries out what the session wants.
+    fn drain(&mut self) -> Result<(), JoinError> {
+        while let Some(output) = self.session.poll() {
+            match output {
+                Output::Datagram(datagram) => {
+                    // A datagram that the system does not take is a lost one, as on the way.
+                    let _ = self.udp.as_ref().map(|udp| udp.try_send(&datagram));
+                }
+                Output::Control(Control::UdpTunnel(_)) if self.unwritten.len() > MOST_UNWRITTEN => {
+                    tracing::debug!(
+                        "the server takes tunnelled voice too slowly; some was dropped"
+                    );
+                }
+                Output::Control(message) => {
+                    let encoded = ControlCodec::default().encode(message, &mut self.unwritten);
+                    encoded.map_err(|error| self.unreadable(error))?;
+                    if self.unwritten.len() > STUCK {
+                        return Err(self.broken(io::ErrorKind::WriteZero.into()));
+                    }
+                }
+                Output::Event(event) => {
+                    if self.session.is_joined() {
+                        self.shared.set_roster(Arc::clone(self.session.roster()));
+                    }
+                    if let Event::Joined { server, .. } = &event {
+                        tracing::info!(release = %server.release, udp = server.udp, "on the Mumble server");
+                    }
+                    self.shared.inbox.push(event);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the own voice in order and closes the stream.
+    pub(super) async fn farewell(&mut self) -> io::Result<()> {
+        self.session.close(now());
+        // The connection is over anyway; what cannot be said is not.
+        let _ = self.drain();
+        self.writer.write_all_buf(&mut self.unwritten).await?;
+        self.writer.shutdown().await
+    }
+
+    /// What it means that the stream cannot be read or written any more.
+    fn broken(&self, error: io::Error) -> JoinError {
+        let Config { host, port, .. } = &*self.config;
+        let (host, port) = (host.clone(), *port);
+        if let Some(refused) = certificate_refused(&error) {
+            return refused;
+        }
+        if !self.session.is_spoken_to() {
+            return JoinError::HungUp { host, port };
+        }
+        let detail = match error.kind() {
+            io::ErrorKind::UnexpectedEof => "the server closed it".to_owned(),
+            io::ErrorKind::WriteZero => "the server takes nothing any more".to_owned(),
+            _ => error.to_string(),
+        };
+        JoinError::Broken { host, port, detail }
+    }
+
+    fn unreadable(&self, error: ControlError) -> JoinError {
+        match error {
+            ControlError::Io(error) => self.broken(error),
+            ControlError::TooLong(_) => {
+                let Config { host, port, .. } = &*self.config;
+                JoinError::NotMumble {
+                    host: host.clone(),
+                    port: *port,
+                    detail: error.to_string(),
+                }
+            }
+        }
+    }
+}
+
+/// A datagram's length, once one is there. Never ends without a socket.
+async fn receive(udp: Option<&UdpSocket>, datagram: &mut [u8]) -> usize {
+    let Some(udp) = udp else {
+        return std::future::pending().await;
+    };
+    loop {
+        // An error is about a datagram sent before (nobody listens there): pings will tell.
+        if let Ok(length) = udp.recv(datagram).await {
+            return length;
+        }
+    }
+}
+
+/// Writes what waits to be written. Never ends while nothing does.
+async fn write(
+    writer: &mut WriteHalf<TlsStream<TcpStream>>,
+    unwritten: &mut BytesMut,
+    unflushed: &mut bool,
+) -> io::Result<()> {
+    if unwritten.has_remaining() {
+        let written = writer.write_buf(unwritten).await?;
+        *unflushed = true;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+    } else if *unflushed {
+        writer.flush().await?;
+        *unflushed = false;
+    } else {
+        std::future::pending::<()>().await;
+    }
+    Ok(())
+}
+
+/// A UDP socket for the same server that the stream goes to.
+async fn bind_beside(peer: SocketAddr) -> io::Result<UdpSocket> {
+    let local: SocketAddr = match peer {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let udp = UdpSocket::bind(local).await?;
+    // Only the server's datagrams get through then.
+    udp.connect(peer).await?;
+    Ok(udp)
+}
