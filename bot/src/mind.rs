@@ -124,42 +124,29 @@ impl Mind {
             let token = timeout(limit, tokens.next())
                 .await
                 .map_err(|_| MindError::Late(limit))?;
-            let Some(token) = token else { break };
-            let token = token?;
-            let first_token = *first_token.get_or_insert_with(Instant::now);
-            for text in sentences.push(&thoughts.push(&token)) {
+            let (complete, ended) = match token {
+                Some(token) => (sentences.push(&thoughts.push(&token?)), false),
+                None => {
+                    let mut last = sentences.push(&std::mem::take(&mut thoughts).finish());
+                    last.extend(std::mem::take(&mut sentences).finish());
+                    (last, true)
+                }
+            };
+            let now = Instant::now();
+            let first_token = *first_token.get_or_insert(now);
+            for text in complete {
                 said = true;
-                let complete = Instant::now();
-                if out
-                    .send(Ok(Sentence {
-                        text,
-                        first_token,
-                        complete,
-                    }))
-                    .await
-                    .is_err()
-                {
+                let sentence = Sentence {
+                    text,
+                    first_token,
+                    complete: now,
+                };
+                if out.send(Ok(sentence)).await.is_err() {
                     return Ok(());
                 }
             }
-        }
-        let rest = thoughts.finish();
-        let mut last = sentences.push(&rest);
-        last.extend(sentences.finish());
-        for text in last {
-            said = true;
-            let complete = Instant::now();
-            let first_token = first_token.unwrap_or(complete);
-            if out
-                .send(Ok(Sentence {
-                    text,
-                    first_token,
-                    complete,
-                }))
-                .await
-                .is_err()
-            {
-                return Ok(());
+            if ended {
+                break;
             }
         }
         if said { Ok(()) } else { Err(MindError::Empty) }
