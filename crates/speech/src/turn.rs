@@ -6,7 +6,8 @@
 //! [`Endpointer::deadline`] has come; a client in voice activity mode sends nothing in silence,
 //! so time that passes without sound counts as silence.
 //!
-//! Every [`Event::Started`] is followed by exactly one [`Event::Ended`] or [`Event::Discarded`].
+//! Every [`Event::Started`] is followed by exactly one [`Event::Ended`] or
+//! [`Discard::TooShort`].
 //! Between them, a transcript begun at [`Event::Paused`] is that of the whole turn if the turn
 //! ends with the same revision: then only silence was added.
 
@@ -112,7 +113,8 @@ pub enum Reason {
 pub enum Discard {
     /// Less voice than any word has: a click, a cough, a breath.
     TooShort,
-    /// The talk key was held and released without any voice. No [`Event::Started`] came before.
+    /// The talk key was held and released without any voice. No [`Event::Started`] came while it
+    /// was held.
     NoVoice,
 }
 
@@ -125,7 +127,16 @@ pub struct Endpointer<D = Vad> {
     state: State,
     /// When sound last arrived; none since the talk key was released.
     last_heard: Option<Instant>,
+    since_release: SinceRelease,
     revision: u64,
+}
+
+/// What came since the talk key was last released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SinceRelease {
+    Nothing,
+    Sound,
+    Turn,
 }
 
 #[derive(Debug)]
@@ -151,6 +162,7 @@ impl<D: Detect> Endpointer<D> {
             frames: Frames::default(),
             state: State::Idle(VecDeque::new()),
             last_heard: None,
+            since_release: SinceRelease::Nothing,
             revision: 0,
         }
     }
@@ -166,6 +178,9 @@ impl<D: Detect> Endpointer<D> {
             self.take_all(now, &silence, &mut events);
         }
         self.last_heard = Some(now);
+        if self.since_release == SinceRelease::Nothing {
+            self.since_release = SinceRelease::Sound;
+        }
         self.take_all(now, samples, &mut events);
         events
     }
@@ -176,13 +191,11 @@ impl<D: Detect> Endpointer<D> {
         if let Some(frame) = self.frames.flush() {
             self.take(now, frame, &mut events);
         }
-        match &self.state {
-            State::Speaking(_) => self.end(now, Reason::Released, &mut events),
-            State::Idle(recent) if !recent.is_empty() => {
-                events.push(Event::Discarded(Discard::NoVoice));
-            }
-            State::Idle(_) => {}
+        self.end(now, Reason::Released, &mut events);
+        if self.since_release == SinceRelease::Sound {
+            events.push(Event::Discarded(Discard::NoVoice));
         }
+        self.since_release = SinceRelease::Nothing;
         self.state = State::Idle(VecDeque::new());
         self.last_heard = None;
         self.evidence.reset();
@@ -213,7 +226,7 @@ impl<D: Detect> Endpointer<D> {
             return None;
         };
         let limit = if speech.draft_end.is_none() {
-            self.config.pause
+            self.config.pause.min(self.config.silence)
         } else {
             self.config.silence
         };
@@ -320,6 +333,7 @@ impl<D: Detect> Endpointer<D> {
         let State::Speaking(speech) = std::mem::replace(&mut self.state, idle) else {
             return;
         };
+        self.since_release = SinceRelease::Turn;
         let end = speech.draft_end.unwrap_or_else(|| speech.trimmed_end());
         let voiced = speech.voiced(end);
         events.push(if voiced < self.config.min_voiced {

@@ -10,8 +10,8 @@ use super::TtsError;
 use crate::ServerError;
 use crate::http::body;
 
-/// Bytes of sound that are read at most: 25 minutes at 22,050 Hz, far more than any sentence.
-const MAX_SOUND: usize = 64 << 20;
+/// Bytes of sound that are read at most: six minutes at 22,050 Hz, far more than any sentence.
+const MAX_SOUND: usize = 16 << 20;
 
 /// How the body of an answer holds its sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

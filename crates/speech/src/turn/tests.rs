@@ -166,6 +166,26 @@ fn a_key_held_in_silence_says_so_when_it_is_released() {
 }
 
 #[test]
+fn a_key_released_long_after_the_turn_has_nothing_to_say() {
+    let mut room = Room::new();
+    room.say(500);
+    room.hush(2_000);
+    room.release();
+    assert_eq!(room.told(), ["started", "paused", "ended"]);
+}
+
+#[test]
+fn a_pause_longer_than_the_silence_does_not_delay_the_end() {
+    let mut room = Room::with(Config {
+        pause: 5_000 * MS,
+        ..Config::default()
+    });
+    room.say(500);
+    room.nothing(700);
+    assert_eq!(room.told(), ["started", "ended"]);
+}
+
+#[test]
 fn words_between_which_no_packets_came_do_not_run_together() {
     let mut room = Room::new();
     room.say(400);

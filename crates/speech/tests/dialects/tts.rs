@@ -245,7 +245,7 @@ async fn an_endless_voice_is_cut_off() {
         matches!(error, TtsError::Server(ServerError::TooLong { .. })),
         "{error}"
     );
-    assert!(samples <= 32 << 20);
+    assert!(samples <= 8 << 20);
 }
 
 #[tokio::test]
