@@ -1,6 +1,11 @@
 //! The way to a server: TCP, then TLS with both certificates.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use rustls::{
     AlertDescription, ClientConfig, Error as TlsError, crypto::ring, pki_types::ServerName,
@@ -167,10 +172,13 @@ fn handshake_failed(
         return refused;
     }
     match error.kind() {
-        io::ErrorKind::UnexpectedEof
-        | io::ErrorKind::ConnectionReset
-        | io::ErrorKind::BrokenPipe => JoinError::HungUp { host, port },
-        _ => not_mumble(config, &error.to_string()),
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
+            JoinError::HungUp { host, port }
+        }
+        _ => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(TlsError::InvalidMessage(_)) => not_mumble(config, "it does not answer in TLS"),
+            _ => not_mumble(config, &error.to_string()),
+        },
     }
 }
 
@@ -197,5 +205,152 @@ fn timed_out(config: &Config, after: Duration, during: &'static str) -> JoinErro
         port,
         seconds: after.as_secs(),
         during,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rustls::{ServerConfig, pki_types::PrivateKeyDer};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+    use crate::trust;
+
+    /// A port on which each caller gets what `serve` does to it.
+    async fn listen<F: Future<Output = ()> + Send>(
+        serve: impl Fn(TcpStream) -> F + Send + 'static,
+    ) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            loop {
+                let (caller, _) = listener.accept().await.unwrap();
+                serve(caller).await;
+            }
+        });
+        port
+    }
+
+    /// A TLS server that signed its certificate itself, another one each time.
+    async fn tls_server() -> u16 {
+        let rcgen::CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["talk.example".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        listen(move |caller| {
+            let acceptor = acceptor.clone();
+            async move {
+                let _ = acceptor.accept(caller).await;
+            }
+        })
+        .await
+    }
+
+    fn config(port: u16, state_dir: &Path) -> Config {
+        Config::new("127.0.0.1", port, "AI-Bot", state_dir)
+    }
+
+    #[tokio::test]
+    async fn a_certificate_seen_first_is_the_only_one_from_then_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let known = KnownServers::in_folder(folder.path());
+        let (port, other) = (tls_server().await, tls_server().await);
+        let first = dial(&config(port, folder.path()))
+            .await
+            .unwrap()
+            .fingerprint;
+        assert_eq!(known.find("127.0.0.1", port).unwrap(), Some(first));
+        assert_eq!(
+            dial(&config(port, folder.path()))
+                .await
+                .unwrap()
+                .fingerprint,
+            first
+        );
+
+        // What would be there if another server had been seen on that port.
+        known.pin("127.0.0.1", other, first).unwrap();
+        let error = dial(&config(other, folder.path())).await.unwrap_err();
+        let JoinError::PinMismatch {
+            expected, found, ..
+        } = error
+        else {
+            panic!("{error}")
+        };
+        assert!(expected == first && found != first);
+        assert_eq!(
+            known.find("127.0.0.1", other).unwrap(),
+            Some(first),
+            "still the old one"
+        );
+
+        let accepted = trust::accept("127.0.0.1", other, folder.path())
+            .await
+            .unwrap();
+        assert_eq!(accepted, found);
+        assert!(dial(&config(other, folder.path())).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_given_pin_is_held_and_no_pin_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let port = tls_server().await;
+        let dial_with = |pin| {
+            let mut config = config(port, folder.path());
+            config.pin = pin;
+            async move { dial(&config).await.map(|dialled| dialled.fingerprint) }
+        };
+        let shown = dial_with(Pin::Off).await.unwrap();
+        assert_eq!(dial_with(Pin::Sha256(shown.0)).await.unwrap(), shown);
+        let error = dial_with(Pin::Sha256([7; 32])).await.unwrap_err();
+        assert!(matches!(error, JoinError::PinMismatch { .. }), "{error}");
+        assert!(!folder.path().join("known_servers").exists());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_mumble_server_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let http = listen(|mut caller| async move {
+            // A server that closes with something unread resets the connection.
+            let _ = caller.read(&mut [0; 4096]).await;
+            let _ = caller.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        })
+        .await;
+        let error = dial(&config(http, folder.path())).await.unwrap_err();
+        assert!(matches!(error, JoinError::NotMumble { .. }), "{error}");
+
+        let banned = listen(|caller| async move { drop(caller) }).await;
+        let error = dial(&config(banned, folder.path())).await.unwrap_err();
+        assert!(matches!(error, JoinError::HungUp { .. }), "{error}");
+
+        let gone = TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let error = dial(&config(gone, folder.path())).await.unwrap_err();
+        assert!(matches!(error, JoinError::Unreachable { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_state_folder_that_cannot_be_used_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a file");
+        std::fs::write(&file, "").unwrap();
+        let error = dial(&config(1, &file)).await.unwrap_err();
+        assert!(error.to_string().contains("a file/identity.pem"), "{error}");
     }
 }
