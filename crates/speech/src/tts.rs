@@ -51,11 +51,13 @@ pub struct Server {
 /// Opens a synthesiser by the name of its dialect, or by `auto`, which finds out at the first
 /// request. No connection is made yet.
 ///
-/// The process must have installed a rustls provider before.
-///
 /// # Errors
 ///
 /// When there is no such dialect, or the address is not one of HTTP.
+///
+/// # Panics
+///
+/// When the process has not installed a rustls provider before.
 pub fn open(dialect: &str, server: Server) -> Result<Arc<dyn Tts>, TtsError> {
     if dialect == "auto" {
         return auto::open(server);

@@ -7,23 +7,25 @@
 //! so time that passes without sound counts as silence.
 //!
 //! Every [`Event::Started`] is followed by exactly one [`Event::Ended`] or
-//! [`Discard::TooShort`].
-//! Between them, a transcript begun at [`Event::Paused`] is that of the whole turn if the turn
-//! ends with the same revision: then only silence was added.
+//! [`Discard::TooShort`]. Between them, a transcript begun at [`Event::Paused`] is that of the
+//! whole turn if the turn ends with the same revision: then only silence was added.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use audio::{Pcm, SPEECH_HZ};
+use audio::SPEECH_HZ;
 
 use self::evidence::{Evidence, ONSET_WINDOW};
 use self::speech::{Frame, PRE_ROLL, Speech};
 use crate::vad::{Detect, FRAME, Frames, Vad};
 
+mod event;
 mod evidence;
 mod speech;
 #[cfg(test)]
 mod tests;
+
+pub use event::{Config, Discard, Event, Reason, Turn};
 
 /// The shortest maximum of a turn, in frames: a second.
 const MIN_MAX: usize = 63;
@@ -32,91 +34,6 @@ const MIN_MAX: usize = 63;
 /// is filled with silence so that words do not run together. The longest packet is 120 ms, so
 /// shorter gaps are the network's.
 const GAP: Duration = Duration::from_millis(120);
-
-/// When a turn ends, and what counts as one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Config {
-    /// Silence that ends a turn. Default 600 ms.
-    pub silence: Duration,
-    /// Silence after which a first transcript is worth while. Default 200 ms.
-    pub pause: Duration,
-    /// The longest turn; who goes on is cut at a quiet point and begins the next one. Default
-    /// 30 s, at least 1 s.
-    pub max: Duration,
-    /// Voice in a turn that is not noise. Default 160 ms: the shortest words are longer.
-    pub min_voiced: Duration,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            silence: Duration::from_millis(600),
-            pause: Duration::from_millis(200),
-            max: Duration::from_secs(30),
-            min_voiced: Duration::from_millis(160),
-        }
-    }
-}
-
-/// What a speaker does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// They began to speak, about 100 ms ago. Said early so that an answer can be stopped.
-    Started,
-    /// They are silent for a moment: the turn so far is worth a first transcript.
-    Paused {
-        /// Names this state of the turn.
-        revision: u64,
-        /// The turn so far, as in [`Turn::pcm`].
-        pcm: Pcm,
-    },
-    /// They go on: what was paused is not the whole turn.
-    Resumed,
-    /// The turn is over.
-    Ended(Turn),
-    /// It was no turn after all.
-    Discarded(Discard),
-}
-
-/// Something somebody said, from beginning to end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Turn {
-    /// Names the turn's content: a [`Event::Paused`] of the same revision had the same `pcm`.
-    pub revision: u64,
-    /// The sound at [`SPEECH_HZ`], from 200 ms before the first voice to 100 ms after the last.
-    pub pcm: Pcm,
-    /// How much of it is voice.
-    pub voiced: Duration,
-    /// What ended it.
-    pub reason: Reason,
-    /// When the first voice arrived.
-    pub began: Instant,
-    /// When the last voice arrived.
-    pub last_voice: Instant,
-    /// When the turn was known to be over.
-    pub ended: Instant,
-}
-
-/// What ends a turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// The talk key was released.
-    Released,
-    /// The speaker was silent for long enough.
-    Silence,
-    /// The turn reached its maximum; the speaker may go on in the next one.
-    TooLong,
-}
-
-/// Why there is no turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Discard {
-    /// Less voice than any word has: a click, a cough, a breath.
-    TooShort,
-    /// The talk key was held and released without any voice. No [`Event::Started`] came while it
-    /// was held.
-    NoVoice,
-}
 
 /// Finds the turns of one speaker. Holds at most [`Config::max`] of sound.
 #[derive(Debug)]
@@ -127,6 +44,8 @@ pub struct Endpointer<D = Vad> {
     state: State,
     /// When sound last arrived; none since the talk key was released.
     last_heard: Option<Instant>,
+    /// When the turn ends because the talk key was released, unless the speaker goes on.
+    release_due: Option<Instant>,
     since_release: SinceRelease,
     revision: u64,
 }
@@ -162,6 +81,7 @@ impl<D: Detect> Endpointer<D> {
             frames: Frames::default(),
             state: State::Idle(VecDeque::new()),
             last_heard: None,
+            release_due: None,
             since_release: SinceRelease::Nothing,
             revision: 0,
         }
@@ -173,6 +93,7 @@ impl<D: Detect> Endpointer<D> {
         if samples.is_empty() {
             return events;
         }
+        self.release_due = None;
         if let Some(gap) = self.gap_before(now, samples.len()) {
             let silence = vec![0; samples_in(gap.min(self.config.silence))];
             self.take_all(now, &silence, &mut events);
@@ -185,26 +106,29 @@ impl<D: Detect> Endpointer<D> {
         events
     }
 
-    /// The talk key was released at `now`: a turn ends at once.
+    /// The talk key was released at `now`: a turn ends at once, or after
+    /// [`Config::after_release`].
     pub fn release(&mut self, now: Instant) -> Vec<Event> {
         let mut events = Vec::new();
         if let Some(frame) = self.frames.flush() {
             self.take(now, frame, &mut events);
         }
-        self.end(now, Reason::Released, &mut events);
-        if self.since_release == SinceRelease::Sound {
-            events.push(Event::Discarded(Discard::NoVoice));
+        if matches!(self.state, State::Speaking(_)) && !self.config.after_release.is_zero() {
+            self.pause(&mut events);
+            self.release_due
+                .get_or_insert(now + self.config.after_release);
+        } else {
+            self.end_released(now, &mut events);
         }
-        self.since_release = SinceRelease::Nothing;
-        self.state = State::Idle(VecDeque::new());
-        self.last_heard = None;
-        self.evidence.reset();
         events
     }
 
     /// Lets time pass: silence may have paused or ended the turn.
     pub fn handle_timeout(&mut self, now: Instant) -> Vec<Event> {
         let mut events = Vec::new();
+        if self.release_due.is_some_and(|due| due <= now) {
+            self.end_released(now, &mut events);
+        }
         let Some(last) = self.last_heard else {
             return events;
         };
@@ -231,7 +155,8 @@ impl<D: Detect> Endpointer<D> {
             self.config.silence
         };
         let heard = speech.silence() + time_of(self.frames.pending());
-        Some(self.last_heard? + limit.saturating_sub(heard))
+        let silent = self.last_heard? + limit.saturating_sub(heard);
+        Some(self.release_due.map_or(silent, |due| due.min(silent)))
     }
 
     fn gap_before(&self, now: Instant, samples: usize) -> Option<Duration> {
@@ -293,18 +218,29 @@ impl<D: Detect> Endpointer<D> {
             return;
         };
         let silence = speech.silence() + beyond;
-        if silence >= self.config.pause && speech.draft_end.is_none() {
-            let end = speech.trimmed_end();
-            speech.draft_end = Some(end);
-            if speech.voiced(end) >= self.config.min_voiced {
-                events.push(Event::Paused {
-                    revision: self.revision,
-                    pcm: speech.pcm(end),
-                });
-            }
+        if silence >= self.config.pause {
+            self.pause(events);
         }
         if silence >= self.config.silence {
             self.end(now, Reason::Silence, events);
+        }
+    }
+
+    /// Gives the turn so far, once for each silence.
+    fn pause(&mut self, events: &mut Vec<Event>) {
+        let State::Speaking(speech) = &mut self.state else {
+            return;
+        };
+        if speech.draft_end.is_some() {
+            return;
+        }
+        let end = speech.trimmed_end();
+        speech.draft_end = Some(end);
+        if speech.voiced(end) >= self.config.min_voiced {
+            events.push(Event::Paused {
+                revision: self.revision,
+                pcm: speech.pcm(end),
+            });
         }
     }
 
@@ -326,6 +262,18 @@ impl<D: Detect> Endpointer<D> {
         if let Some(rest) = rest {
             self.begin(rest, events);
         }
+    }
+
+    fn end_released(&mut self, now: Instant, events: &mut Vec<Event>) {
+        self.end(now, Reason::Released, events);
+        if self.since_release == SinceRelease::Sound {
+            events.push(Event::Discarded(Discard::NoVoice));
+        }
+        self.since_release = SinceRelease::Nothing;
+        self.state = State::Idle(VecDeque::new());
+        self.last_heard = None;
+        self.release_due = None;
+        self.evidence.reset();
     }
 
     fn end(&mut self, now: Instant, reason: Reason, events: &mut Vec<Event>) {

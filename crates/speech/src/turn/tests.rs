@@ -1,5 +1,8 @@
+//! A speaker with the test's own clock says, pauses and stops; what is told of it must fit.
+
 use std::f64::consts::TAU;
 
+use audio::Pcm;
 use proptest::prelude::*;
 
 use super::*;
@@ -166,6 +169,40 @@ fn a_key_held_in_silence_says_so_when_it_is_released() {
 }
 
 #[test]
+fn a_speaker_who_may_go_on_after_a_release_keeps_the_sentence_together() {
+    let mut room = Room::with(Config {
+        after_release: 300 * MS,
+        ..Config::default()
+    });
+    room.say(500);
+    room.release();
+    assert_eq!(
+        room.told(),
+        ["started", "paused"],
+        "a draft is made at once"
+    );
+    room.nothing(250);
+    room.say(500);
+    room.release();
+    room.nothing(290);
+    assert_eq!(room.told(), ["started", "paused", "resumed", "paused"]);
+    room.nothing(20);
+    assert_eq!(
+        room.told(),
+        ["started", "paused", "resumed", "paused", "ended"]
+    );
+    let turn = room.turn();
+    assert_eq!(turn.reason, Reason::Released);
+    assert_eq!(room.draft(), (turn.revision, turn.pcm.clone()));
+    assert!(near(turn.pcm.duration(), 1_250 * MS), "{turn:?}");
+    room.nothing(5_000);
+    room.say(500);
+    room.release();
+    room.nothing(5_000);
+    assert_eq!(room.turns().count(), 2);
+}
+
+#[test]
 fn a_key_released_long_after_the_turn_has_nothing_to_say() {
     let mut room = Room::new();
     room.say(500);
@@ -329,9 +366,11 @@ proptest! {
 
     #[test]
     fn whatever_happens_every_start_has_one_end_and_drafts_keep_their_word(
-        acts in prop::collection::vec((0_u8..5, 1_u64..900), 1..40))
+        acts in prop::collection::vec((0_u8..5, 1_u64..900), 1..40),
+        after_release in prop_oneof![Just(0_u32), 1_u32..700])
     {
-        let mut room = Room::with(Config { max: 3_000 * MS, ..Config::default() });
+        let after_release = after_release * MS;
+        let mut room = Room::with(Config { max: 3_000 * MS, after_release, ..Config::default() });
         for (act, ms) in acts {
             match act {
                 0 => room.say(ms * 3),
@@ -342,6 +381,7 @@ proptest! {
             }
         }
         room.release();
+        room.nothing(700);
         let mut open = false;
         let mut draft = None;
         for event in &room.events {
