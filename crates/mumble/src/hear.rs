@@ -159,8 +159,8 @@ impl Stream {
         while let Some(playout) = self.jitter.poll(now) {
             let (samples, concealed, last) = match playout {
                 Playout::Packet(packet) => {
-                    let samples = self.packet(&packet, rate, &mut undecodable);
-                    (samples, Duration::ZERO, packet.last)
+                    let (samples, concealed) = self.packet(&packet, rate, &mut undecodable);
+                    (samples, concealed, packet.last)
                 }
                 Playout::Lost { units, next } => {
                     let (samples, concealed) = self.hole(units, next.as_deref(), rate);
@@ -185,16 +185,24 @@ impl Stream {
         (heard, undecodable)
     }
 
-    fn packet(&mut self, packet: &Packet, rate: u32, undecodable: &mut u64) -> Vec<i16> {
+    /// Decodes a packet; what cannot be decoded is made up, for its time passes all the same.
+    fn packet(
+        &mut self,
+        packet: &Packet,
+        rate: u32,
+        undecodable: &mut u64,
+    ) -> (Vec<i16>, Duration) {
         if packet.data.is_empty() {
-            return Vec::new();
+            return (Vec::new(), Duration::ZERO);
         }
         self.units = packet.units;
-        self.decoder.decode(&packet.data).unwrap_or_else(|_| {
-            // Its time passes all the same.
-            *undecodable += 1;
-            vec![0; samples_of(packet.units.min(MOST_CONCEALED), rate)]
-        })
+        match self.decoder.decode(&packet.data) {
+            Ok(samples) => (samples, Duration::ZERO),
+            Err(_) => {
+                *undecodable += 1;
+                self.hole(packet.units, None, rate)
+            }
+        }
     }
 
     /// Fills a hole: the last packet of it out of the one behind (FEC), what is before by
