@@ -1,7 +1,7 @@
 # One command for each thing a developer does. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench sounds check fmt clean-cache
+.PHONY: help run test client bench sounds check fmt clean-cache
 
 CACHE := $(or $(MUMBLE_AI_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mumble-ai)
 
@@ -15,6 +15,10 @@ test: ## Runs every test, the end-to-end ones against real servers included.
 	@scripts/install.sh apt speech ollama model test
 	cargo build --workspace --all-targets
 	cargo test --workspace
+
+client: ## Lets Debian's own Mumble client talk with the assistant, over UDP and without a screen.
+	@scripts/install.sh client test
+	@THEN=tests/debian_client.sh scripts/run.sh
 
 bench: ## Measures the time from the end of a question to the first sound of the answer.
 	@scripts/install.sh apt speech ollama model qwen

@@ -3,12 +3,13 @@
 #
 # Usage: scripts/run.sh                      (`make run`; Ctrl-C ends everything it started)
 #        ONCE=1 scripts/run.sh               ends after the answer, with the exit code of the ask
+#        THEN=COMMAND scripts/run.sh         then runs COMMAND beside it and ends with its exit code
 #
 # A server of yours is used and left as it is: one that a variable names, or one that answers its
 # protocol on its default port. What is missing is started on 127.0.0.1.
 #
 # Environment: MUMBLE_HOST MUMBLE_PORT WHISPER_URL PIPER_URL OLLAMA_URL OLLAMA_MODEL STATE_DIR and
-# whatever else `mumble-ai config` shows; QUESTION (default: the capital of France); ONCE.
+# whatever else `mumble-ai config` shows; QUESTION (default: the capital of France).
 # Exit codes: 64 a wrong setting, 69 something is missing and the line before says what to do.
 set -euo pipefail
 # shellcheck source=scripts/kit.sh
@@ -40,7 +41,11 @@ main() {
     start_assistant
     local answered=0
     ask || answered=$?
-    [ -z "${ONCE:-}" ] || exit "$answered"
+    if [ -n "${THEN:-}" ] && [ "$answered" -eq 0 ]; then
+        bash -c "$THEN" {ALIVE}>&- || answered=$?
+        exit "$answered"
+    fi
+    [ -z "${ONCE:-}${THEN:-}" ] || exit "$answered"
     stay
 }
 
@@ -171,7 +176,11 @@ still_up() {
 ask() {
     local answer=$STATE_DIR/answer.wav
     say "asking: $QUESTION"
-    timeout --foreground "$ANSWER_S" "$MUMBLE_AI" ask --out "$answer" "$QUESTION" {ALIVE}>&-
+    "$MUMBLE_AI" ask --timeout "$ANSWER_S" --out "$answer" "$QUESTION" {ALIVE}>&- || return
+    # The assistant logs where the time went, in milliseconds.
+    local stages
+    stages=$(grep 'turn answered' "$RUN/assistant.log" | tail -n 1 | grep -o '[a-z_]*_ms=[0-9]*' | tr '\n' ' ')
+    say "stages: ${stages:-not logged}"
 }
 
 stay() {

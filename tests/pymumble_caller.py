@@ -134,4 +134,5 @@ def main():
     caller.mumble.stop()
 
 
-main()
+if __name__ == "__main__":
+    main()

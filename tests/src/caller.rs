@@ -217,6 +217,17 @@ impl Caller {
         .await
     }
 
+    /// Waits until it has heard this much of what `name` is saying.
+    pub async fn hears_first(&self, name: &str, much: Duration) {
+        let from = self.begins(name).await;
+        self.until("said at such length", |log| {
+            let pieces = log.heard.iter().skip(from).filter(|(who, _)| who == name);
+            let heard: Duration = pieces.map(|(_, piece)| piece.pcm.duration()).sum();
+            (heard >= much).then_some(())
+        })
+        .await;
+    }
+
     /// Waits for the next text that somebody writes to it or to its channel.
     pub async fn reads(&mut self) -> TextMessage {
         let read = self.read.texts;

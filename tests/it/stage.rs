@@ -1,0 +1,106 @@
+//! An assistant with scripted engines on a Mumble server of its own.
+
+use std::f64::consts::TAU;
+use std::time::Duration;
+
+use audio::Pcm;
+use serde_json::Value;
+use world::scripted::{self, Reply, Scripted, SttDialect, TtsDialect};
+use world::{Assistant, Caller, MumbleOptions, MumbleServer, SMALL_MODEL, Urls};
+
+/// Rate of the scripted voice, in Hz; not the one of Mumble, so that it must be changed.
+const VOICE_HZ: u32 = 22_050;
+
+/// Everything that a test with scripted engines needs.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) stt: Scripted<String>,
+    pub(crate) chat: Scripted<Reply>,
+    pub(crate) tts: Scripted<Pcm>,
+    pub(crate) assistant: Assistant,
+    pub(crate) server: MumbleServer,
+}
+
+impl Stage {
+    /// The recogniser understands `question`, the model answers `answer`, and each sentence of
+    /// it sounds for `sentence`.
+    pub(crate) fn set(
+        question: &str,
+        answer: &str,
+        sentence: Duration,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let server = MumbleServer::start(MumbleOptions::default());
+        Self::set_on(server, question, answer, sentence, settings)
+    }
+
+    /// The same on this server.
+    pub(crate) fn set_on(
+        server: MumbleServer,
+        question: &str,
+        answer: &str,
+        sentence: Duration,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let stt = scripted::stt(SttDialect::OpenAi, question);
+        let chat = scripted::chat(SMALL_MODEL, answer);
+        let tts = scripted::tts(TtsDialect::Piper, tone(sentence));
+        let urls = Urls {
+            whisper: stt.url(),
+            ollama: chat.url(),
+            piper: tts.url(),
+        };
+        let assistant = Assistant::start(&server, &urls, settings);
+        Self {
+            stt,
+            chat,
+            tts,
+            assistant,
+            server,
+        }
+    }
+
+    /// A caller in the same channel as the assistant.
+    pub(crate) async fn caller(&self, name: &str) -> Caller {
+        let caller = Caller::join(&self.server, name).await;
+        caller.meets(Assistant::NAME).await;
+        caller
+    }
+
+    /// The questions that the model was asked since the assistant warmed it up, oldest first:
+    /// each the last message of its prompt.
+    pub(crate) fn questions(&self) -> Vec<String> {
+        let prompts = self.prompts();
+        let last = prompts.iter().filter_map(|messages| messages.last());
+        last.map(|(_, content)| content.clone()).collect()
+    }
+
+    /// The prompts of the same questions: role and content of each message.
+    pub(crate) fn prompts(&self) -> Vec<Vec<(String, String)>> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let message = |m: &Value| (text(&m["role"]), text(&m["content"]));
+        let seen = self.chat.seen();
+        // Warming the model up is no question: it asks for a single token.
+        let asked = seen
+            .iter()
+            .filter(|seen| seen.json["options"]["num_predict"] != 1);
+        let prompts = asked.map(|seen| seen.json["messages"].as_array().unwrap());
+        prompts
+            .map(|messages| messages.iter().map(message).collect())
+            .collect()
+    }
+
+    /// The texts that the synthesiser was given, oldest first.
+    pub(crate) fn spoken(&self) -> Vec<String> {
+        let seen = self.tts.seen();
+        let texts = seen.iter().map(|request| request.json["text"].as_str());
+        texts.map(|text| text.unwrap().to_owned()).collect()
+    }
+}
+
+/// A tone of 440 Hz, well below full scale.
+pub(crate) fn tone(duration: Duration) -> Pcm {
+    let samples = (duration.as_secs_f64() * f64::from(VOICE_HZ)) as usize;
+    let wave = |n: usize| (n as f64 * 440.0 * TAU / f64::from(VOICE_HZ)).sin() * 8_000.0;
+    Pcm::new(VOICE_HZ, (0..samples).map(|n| wave(n) as i16).collect())
+}
