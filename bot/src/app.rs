@@ -71,6 +71,7 @@ pub async fn run(
     let (said, utterances) = mpsc::channel(ON_THE_WAY);
     let turns = speech::turn::Config {
         silence: config.turn.silence,
+        after_release: config.turn.release,
         max: config.turn.max,
         ..speech::turn::Config::default()
     };

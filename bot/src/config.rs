@@ -162,6 +162,9 @@ pub struct Turn {
     /// Silence that ends a turn.
     #[serde(rename = "silence_ms", deserialize_with = "millis")]
     pub silence: Duration,
+    /// Wait after the talk key was released, during which the speaker may go on.
+    #[serde(rename = "release_ms", deserialize_with = "millis_or_none")]
+    pub release: Duration,
     /// The longest turn.
     #[serde(rename = "max_ms", deserialize_with = "millis")]
     pub max: Duration,
@@ -229,6 +232,10 @@ where
 
 fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     number::<D, 1, { LONGEST_SECONDS * 1000 }, u64>(deserializer).map(Duration::from_millis)
+}
+
+fn millis_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    number::<D, 0, { LONGEST_SECONDS * 1000 }, u64>(deserializer).map(Duration::from_millis)
 }
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

@@ -4,7 +4,7 @@
 //! word, that draft is the transcript; when the speaker goes on, it is thrown away.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use audio::Pcm;
 use mumble::{Heard, SessionId};
@@ -79,8 +79,8 @@ pub(crate) struct Times {
     pub(crate) question_end: Instant,
     /// The turn was known to be over.
     pub(crate) ended: Instant,
-    /// What ended it.
-    pub(crate) reason: Reason,
+    /// How long that had to be waited for: silence, or a release that might not be meant.
+    pub(crate) pause: Duration,
     /// The recogniser was asked (at a pause perhaps, before the end).
     pub(crate) asked: Instant,
     /// The recogniser answered.
@@ -230,9 +230,11 @@ impl Ears {
             reason,
             ..
         } = turn;
-        let question_end = match reason {
-            Reason::Released => arrived,
-            Reason::Silence | Reason::TooLong => last_voice,
+        let after_release = self.turns.after_release;
+        let (question_end, pause) = match reason {
+            Reason::Released => (arrived - after_release, after_release),
+            Reason::Silence => (last_voice, ended.saturating_duration_since(last_voice)),
+            Reason::TooLong => (ended, Duration::ZERO),
         };
         let draft = fitting.unwrap_or_else(|| draft(&self.recogniser, revision, pcm));
         let out = self.out.clone();
@@ -242,7 +244,7 @@ impl Ears {
             let times = Times {
                 question_end,
                 ended,
-                reason,
+                pause,
                 asked: draft.begun,
                 answered,
             };

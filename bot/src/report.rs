@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use mumble::SessionId;
-use speech::turn::Reason;
 
 use crate::{ear, voice};
 
@@ -19,8 +18,8 @@ pub struct Report {
 /// The time from the end of a question to the first sound of its answer, and its parts.
 #[derive(Clone, Copy, Debug)]
 pub struct Stages {
-    /// Silence that had to pass before the question counted as ended; zero when the talk key was
-    /// released.
+    /// What had to pass before the question counted as ended: silence, or `TURN_RELEASE_MS` after
+    /// the talk key was released.
     pub pause: Duration,
     /// Waiting for the recogniser after that. Less than its whole work when it was asked at a
     /// pause already.
@@ -43,21 +42,17 @@ impl Stages {
         let first_sent = spoken.first_sent?;
         let first_sentence = spoken.first_sentence?;
         let between = |from: Instant, to: Instant| to.saturating_duration_since(from);
-        let pause = match heard.reason {
-            Reason::Released | Reason::TooLong => Duration::ZERO,
-            Reason::Silence => between(heard.question_end, heard.ended),
-        };
         let recognise = between(heard.asked.max(heard.ended), heard.answered);
         let think = between(asked, first_sentence);
         let synthesise = between(spoken.voice_asked?, spoken.first_sound?);
         let total = between(heard.question_end, first_sent);
         Some(Self {
-            pause,
+            pause: heard.pause,
             recognise,
             first_token: between(asked, spoken.first_token?),
             first_sentence: think,
             synthesise,
-            own: total.saturating_sub(pause + recognise + think + synthesise),
+            own: total.saturating_sub(heard.pause + recognise + think + synthesise),
             total,
         })
     }
