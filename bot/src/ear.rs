@@ -232,7 +232,10 @@ impl Ears {
         } = turn;
         let after_release = self.turns.after_release;
         let (question_end, pause) = match reason {
-            Reason::Released => (arrived - after_release, after_release),
+            Reason::Released => {
+                let released = arrived.checked_sub(after_release).unwrap_or(arrived);
+                (released, after_release)
+            }
             Reason::Silence => (last_voice, ended.saturating_duration_since(last_voice)),
             Reason::TooLong => (ended, Duration::ZERO),
         };

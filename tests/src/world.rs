@@ -6,6 +6,7 @@
 //! - [`question`]: sentences as sound, spoken by the real Piper.
 //! - [`Assistant`]: the one that is tried, in the test's own process.
 //! - [`Caller`]: a Mumble user that asks and listens.
+//! - [`program`]: the real executable, in a process of its own.
 //!
 //! Everything listens on 127.0.0.1 and ends with the test process, however that ends.
 
@@ -16,6 +17,7 @@ pub mod scripted;
 pub mod question;
 mod assistant;
 mod caller;
+pub mod program;
 
 pub use assistant::{Assistant, Urls};
 pub use caller::{Caller, Utterance};

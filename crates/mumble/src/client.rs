@@ -111,7 +111,10 @@ impl Life {
             };
             self.shared.speech.close();
             self.shared.set_roster(Arc::new(Roster::default()));
-            while self.texts.try_recv().is_ok() {}
+            let unsent = std::iter::from_fn(|| self.texts.try_recv().ok()).count();
+            if unsent > 0 {
+                tracing::warn!(unsent, "texts were lost with the connection");
+            }
             let Err(error) = ended else { return };
 
             if now() >= begun + GOOD_CONNECTION {

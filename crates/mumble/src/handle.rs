@@ -37,8 +37,8 @@ impl Client {
 
     /// Begins an utterance.
     ///
-    /// One is said at a time: a new one waits until those begun before it have ended, and
-    /// fails when more than [`MOST_UTTERANCES`](crate::MOST_UTTERANCES) wait. It fails too
+    /// One is said at a time: a new one waits until those begun before it have ended (one that
+    /// is neither finished nor dropped holds up all behind it), and fails when more than [`MOST_UTTERANCES`](crate::MOST_UTTERANCES) wait. It fails too
     /// without a connection, and when the connection breaks.
     pub fn speak(&self) -> Speech {
         self.shared.speech.speak()

@@ -294,8 +294,12 @@ impl Session {
 
     fn handle_user_state(&mut self, state: proto::UserState) {
         let session = state.session.map(SessionId);
+        let was_silenced = self.is_silenced();
         let change = Arc::make_mut(&mut self.roster).update_user(state);
         self.tell(change);
+        if self.is_silenced() && !was_silenced {
+            tracing::warn!("the server has muted this user: nobody hears what it says");
+        }
         if let Phase::Entering(target) = self.phase
             && let Some(me) = self.roster.me()
             && session == Some(me.session)
@@ -303,6 +307,10 @@ impl Session {
         {
             self.joined();
         }
+    }
+
+    fn is_silenced(&self) -> bool {
+        self.roster.me().is_some_and(|me| me.mute || me.suppress)
     }
 
     fn handle_user_remove(&mut self, remove: proto::UserRemove) -> Result<(), JoinError> {

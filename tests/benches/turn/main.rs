@@ -14,7 +14,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use audio::{MUMBLE_HZ, Pcm};
-use bot::Stages;
 use mumble::{Event, Pin};
 use tempfile::tempdir;
 use tokio::time::sleep;

@@ -142,13 +142,13 @@ impl Mouth {
                     };
                     let last = bridged >= BRIDGE;
                     drop(state);
-                    let frame = self.frame(now, &[0; FRAME_SAMPLES], last);
+                    let frame = self.frame(now, &[0; FRAME_SAMPLES], last)?;
                     if !last {
                         self.voice = Voice::Talking {
                             bridged: bridged + 1,
                         };
                     }
-                    return frame;
+                    return Some(frame);
                 }
             };
             drop(state);
