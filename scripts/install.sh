@@ -178,6 +178,8 @@ install_test() {
     local missing=()
     have pkg-config || missing+=(pkg-config)
     pkg-config --exists openssl 2>/dev/null || missing+=(libssl-dev)
+    # The Mumble library that ours is compared with compiles its messages by protoc.
+    have protoc || missing+=(protobuf-compiler)
     ldconfig -p 2>/dev/null | grep -q libopus.so.0 || missing+=(libopus0)
     apt_install "${missing[@]}"
     local version="${PYMUMBLE_PACKAGES[*]}"
