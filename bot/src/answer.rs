@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::discreet::Discreet as _;
 use crate::ear;
 use crate::history::{Histories, Place};
 use crate::mind::Mind;
@@ -192,13 +193,13 @@ impl Answerer {
                 }
             }
             End::NoThought(error) => {
-                tracing::warn!(%error, "model failed");
+                tracing::warn!(error = error.for_the_log(), "model failed");
                 remember(&heard);
                 self.apologise(*speaker, Sound::NoThought, interrupted)
                     .await
             }
             End::NoVoice { error, unsaid } => {
-                tracing::warn!(%error, "synthesiser failed");
+                tracing::warn!(error = error.for_the_log(), "synthesiser failed");
                 remember(format!("{heard} {unsaid}").trim());
                 let outcome = self.apologise(*speaker, Sound::NoVoice, interrupted).await;
                 self.type_out(&unsaid);

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::address::{Addressing, Verdict};
 use crate::answer::{Answerer, Ask, Ended, Outcome, Question};
+use crate::discreet::Discreet as _;
 use crate::ear::{Ears, Noticed, Utterance};
 use crate::floor::Floor;
 use crate::history::Place;
@@ -162,7 +163,7 @@ impl Conversation {
             Ok(Some(_)) => return self.say_nothing(now, speaker, "not addressed to the assistant"),
             Ok(None) => return self.say_nothing(now, speaker, "no words in it"),
             Err(error) => {
-                tracing::warn!(%error, "recogniser failed");
+                tracing::warn!(error = error.for_the_log(), "recogniser failed");
                 // Nobody knows what was said, so only those who surely talk to us get an apology.
                 if !for_us("") {
                     return self.say_nothing(now, speaker, "recogniser failed");

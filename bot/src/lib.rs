@@ -23,6 +23,7 @@ mod script;
 pub mod sounds;
 mod typed;
 mod report;
+mod discreet;
 
 pub use app::run;
 pub use config::Config;

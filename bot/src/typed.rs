@@ -7,6 +7,7 @@ use mumble::{SessionId, To};
 use tokio::sync::mpsc;
 
 use crate::answer::Answerer;
+use crate::discreet::Discreet as _;
 use crate::history::Place;
 use crate::sounds::Sound;
 
@@ -91,7 +92,7 @@ impl Answerer {
                     answer.push_str(&sentence.text);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "model failed");
+                    tracing::warn!(error = error.for_the_log(), "model failed");
                     if answer.is_empty() {
                         return Sound::NoThought.sentence().to_owned();
                     }

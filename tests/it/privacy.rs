@@ -58,6 +58,7 @@ enum Tattle {
     Nonsense,
 }
 
+/// All of them, for what is written.
 const TATTLES: &[Tattle] = &[
     Tattle::Error(400),
     Tattle::Error(401),
@@ -66,6 +67,14 @@ const TATTLES: &[Tattle] = &[
     Tattle::Complaints,
     Tattle::Page,
     Tattle::Inside,
+    Tattle::Nonsense,
+];
+
+/// Some of them, for what is spoken: each takes the seconds of an apology.
+const SPOKEN_TATTLES: &[Tattle] = &[
+    Tattle::Error(500),
+    Tattle::Complaints,
+    Tattle::Page,
     Tattle::Nonsense,
 ];
 
@@ -260,13 +269,16 @@ impl Scene {
         // What could not be spoken is written.
         self.ann.reads().await;
         for tattle in TATTLES {
+            self.chat_parrot.tattles(Some(*tattle));
+            self.write().await;
+        }
+        self.chat_parrot.tattles(Some(Tattle::Error(500)));
+        self.talk().await;
+        self.chat_parrot.tattles(None);
+        for tattle in SPOKEN_TATTLES {
             self.stt_parrot.tattles(Some(*tattle));
             self.talk().await;
             self.stt_parrot.tattles(None);
-            self.chat_parrot.tattles(Some(*tattle));
-            self.talk().await;
-            self.write().await;
-            self.chat_parrot.tattles(None);
             self.tts_parrot.tattles(Some(*tattle));
             self.talk().await;
             self.ann.reads().await;

@@ -40,7 +40,7 @@ impl Http {
     pub(crate) fn new(mut server: Server) -> Result<Self, ChatError> {
         server.url.truncate(server.url.trim_end_matches('/').len());
         let bad = || ChatError::BadAddress {
-            url: server.url.clone(),
+            url: without_userinfo(&server.url),
         };
         let url = Url::parse(&server.url).map_err(|_| bad())?;
         let host = url
@@ -178,6 +178,11 @@ fn without_credentials(mut url: Url) -> String {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.as_str().trim_end_matches('/').to_owned()
+}
+
+/// What is no address, without what could be a name and a password before its host.
+fn without_userinfo(text: &str) -> String {
+    text.rsplit('@').next().unwrap_or(text).to_owned()
 }
 
 fn one_line(text: &str) -> String {

@@ -50,7 +50,7 @@ impl Chat for OpenAi {
             } if names_the_model(&reason, &model) => ChatError::UnknownModel {
                 url: base,
                 model,
-                help: reason,
+                help: "its /v1/models lists those that it has".to_owned(),
             },
             other => other,
         })

@@ -124,7 +124,7 @@ impl Life {
             let jittered = backoff.after_failure(getrandom::u64().unwrap_or(u64::MAX));
             let retry_in = if error.heals() { jittered } else { SLOW_RETRY };
             let retry_in = retry_in + self.config.limit.wait(now() + retry_in);
-            tracing::warn!(%error, retry_in_ms = retry_in.as_millis() as u64, "not on the Mumble server");
+            tracing::debug!(%error, retry_in_ms = retry_in.as_millis() as u64, "not on the Mumble server");
             self.shared.inbox.push(Event::Lost { error, retry_in });
             tokio::select! {
                 () = shutdown.cancelled() => return,

@@ -146,7 +146,7 @@ impl Connection {
                         self.shared.set_roster(Arc::clone(self.session.roster()));
                     }
                     if let Event::Joined { server, .. } = &event {
-                        tracing::info!(release = %server.release, udp = server.udp, "on the Mumble server");
+                        tracing::debug!(release = %server.release, "on the Mumble server");
                     }
                     self.shared.inbox.push(event);
                 }
