@@ -3,7 +3,6 @@
 #
 # Usage: scripts/run.sh                      (`make run`; Ctrl-C ends everything it started)
 #        ONCE=1 scripts/run.sh               ends after the answer, with the exit code of the ask
-#        THEN=COMMAND scripts/run.sh         then runs COMMAND beside it and ends with its exit code
 #
 # A server of yours is used and left as it is: one that a variable names, or one that answers its
 # protocol on its default port. What is missing is started on 127.0.0.1.
@@ -41,11 +40,7 @@ main() {
     start_assistant
     local answered=0
     ask || answered=$?
-    if [ -n "${THEN:-}" ] && [ "$answered" -eq 0 ]; then
-        bash -c "$THEN" {ALIVE}>&- || answered=$?
-        exit "$answered"
-    fi
-    [ -z "${ONCE:-}${THEN:-}" ] || exit "$answered"
+    [ -z "${ONCE:-}" ] || exit "$answered"
     stay
 }
 
