@@ -71,12 +71,7 @@ const TATTLES: &[Tattle] = &[
 ];
 
 /// Some of them, for what is spoken: each takes the seconds of an apology.
-const SPOKEN_TATTLES: &[Tattle] = &[
-    Tattle::Error(500),
-    Tattle::Complaints,
-    Tattle::Page,
-    Tattle::Nonsense,
-];
+const SPOKEN_TATTLES: &[Tattle] = &[Tattle::Error(500), Tattle::Complaints, Tattle::Nonsense];
 
 /// A proxy before a scripted engine. It passes everything on, or repeats what it was asked and
 /// what it has heard elsewhere.
