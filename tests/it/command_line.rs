@@ -161,6 +161,25 @@ async fn a_secret_that_is_given_twice_or_cannot_be_read_is_said() {
 }
 
 #[tokio::test]
+async fn a_complaint_about_a_secret_in_a_file_does_not_repeat_it() {
+    for text in [
+        "[mumble]\npassword = [\"hush\"]\n",
+        "[mumble]\ntokens = \"hush\"\n",
+        "[mumble]\npassword = \"hush\n",
+        "[mumble]\npassword = hush\n",
+        "[mumble]\npassword = \"hush\"\npassword = \"hush\"\n",
+        "[ollama]\napi_keys = \"hush\"\n",
+    ] {
+        let program = Program::new(&[]);
+        let file = program.file("own.toml", text);
+        let ran = program.run(&["bot", "--config", &file]).await;
+        let line = complaint(&ran, USAGE);
+        assert!(!line.contains("hush"), "{line}");
+        assert_names(line, &[&file]);
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_dialect_is_a_wrong_setting() {
     let engines = Engines::start();
     for (variable, known) in [
