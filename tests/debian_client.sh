@@ -153,16 +153,21 @@ start_servers() {
     WHISPER=http://127.0.0.1:${ports[whisper]}
     PIPER=http://127.0.0.1:${ports[piper]}
     OLLAMA=http://127.0.0.1:${ports[ollama]}
+    # Asked for once: the server bans who connects often.
+    DIGEST=$(python3 -c 'import hashlib, ssl, sys
+pem = ssl.get_server_certificate(("127.0.0.1", int(sys.argv[1])))
+print(hashlib.sha1(ssl.PEM_cert_to_DER_cert(pem)).hexdigest())' "$MUMBLE_PORT")
 }
 
-# The deadlines are for a machine that is busy; seed and temperature make its answers repeatable.
+# The deadlines are for a machine that is busy. Seed, temperature and forgetting what was asked
+# before make so small a model repeat itself.
 start_assistant() {
     say "starting $MUMBLE_AI"
     mkdir "$RUN/state"
     env MUMBLE_HOST=127.0.0.1 MUMBLE_PORT="$MUMBLE_PORT" WHISPER_URL="$WHISPER" \
         WHISPER_LANGUAGE=en WHISPER_DEADLINE_MS=60000 PIPER_URL="$PIPER" PIPER_DEADLINE_MS=60000 \
         OLLAMA_URL="$OLLAMA" OLLAMA_MODEL="$MODEL" OLLAMA_TEMPERATURE=0 \
-        OLLAMA_SEED=1 OLLAMA_NUM_PREDICT=60 OLLAMA_FIRST_TOKEN_MS=60000 \
+        OLLAMA_SEED=1 HISTORY_TURNS=0 OLLAMA_NUM_PREDICT=60 OLLAMA_FIRST_TOKEN_MS=60000 \
         OLLAMA_NEXT_TOKEN_MS=30000 STATE_DIR="$RUN/state" \
         "$MUMBLE_AI" up >"$RUN/assistant.log" 2>&1 </dev/null {ALIVE}>&- &
     started $!
@@ -243,11 +248,9 @@ INI
 
 # accept_server PORT DIR: the client has said yes to the server's certificate before.
 accept_server() {
-    python3 - "$MUMBLE_PORT" "$1" "$2/.local/share/Mumble/Mumble/mumble.sqlite" <<'PY'
-import hashlib, sqlite3, ssl, sys
-server, port, database = sys.argv[1:]
-pem = ssl.get_server_certificate(("127.0.0.1", int(server)))
-digest = hashlib.sha1(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+    python3 - "$1" "$DIGEST" "$2/.local/share/Mumble/Mumble/mumble.sqlite" <<'PY'
+import sqlite3, sys
+port, digest, database = sys.argv[1:]
 with sqlite3.connect(database) as db:
     db.execute("CREATE TABLE cert (id INTEGER PRIMARY KEY AUTOINCREMENT, hostname TEXT,"
                " port INTEGER, digest TEXT)")
@@ -258,7 +261,7 @@ PY
 
 client_is_there() {
     grep -q "$NAME(-1)> Authenticated" "$RUN/mumble/log" &&
-        grep -q 'AudioInput: Initialized mixer' "$RUN/$1/client.log"
+        grep -q 'AudioInput: Initialized mixer' "$1/client.log"
 }
 
 # counts: datagrams from and to the client, TCP bytes from and to it, since the relay began.
@@ -268,8 +271,9 @@ counts() { echo >&"${RELAY[1]}" && read -r UDP_UP UDP_DOWN TCP_UP TCP_DOWN <&"${
 
 # try CASE: the client joins, asks, records; the relay and the client end with the case.
 try() {
-    local case=$1 dir=$RUN/$1 port client relay passed=0
+    local case=$1 dir port client relay passed=0
     NAME=$CLIENT-$case
+    dir=$(mktemp -d "$RUN/$case.XXXX")
     client_home "$case" "$dir"
     coproc RELAY { exec python3 "$HELPERS/relay.py" "$MUMBLE_PORT" {ALIVE}>&-; }
     relay=$RELAY_PID
@@ -282,7 +286,7 @@ try() {
         >"$dir/client.log" 2>&1 </dev/null {ALIVE}>&- &
     client=$!
     started "$client"
-    until_true "$READY_S" "$NAME is on the server" client_is_there "$case" && ask "$case" "$dir" || passed=1
+    until_true "$READY_S" "$NAME is on the server" client_is_there "$dir" && ask "$case" "$dir" || passed=1
     if [ $passed -ne 0 ]; then show_screen "$case"; fi
     stop "$client"
     stop "$relay"
