@@ -43,7 +43,7 @@ impl Http {
     /// The process must have installed a rustls provider before.
     pub(crate) fn new(base: &str, api_key: Option<SecretString>) -> Result<Self, ServerError> {
         let bad = || ServerError::BadAddress {
-            url: base.to_owned(),
+            url: without_userinfo(base),
         };
         let url = Url::parse(base).map_err(|_| bad())?;
         let host = url
@@ -287,6 +287,11 @@ fn shown(url: &Url) -> String {
     url.to_string()
 }
 
+/// What is no address, without what could be a name and a password before its host.
+fn without_userinfo(text: &str) -> String {
+    text.rsplit('@').next().unwrap_or(text).to_owned()
+}
+
 fn is_this_machine(host: &str) -> bool {
     let ip = host.trim_start_matches('[').trim_end_matches(']').parse();
     host == "localhost" || ip.is_ok_and(|ip: IpAddr| ip.is_loopback())
@@ -330,6 +335,8 @@ mod tests {
     fn passwords_in_addresses_are_not_shown() {
         let url = Url::parse("http://me:secret@127.0.0.1:5000/tts?key=secret").unwrap();
         assert_eq!(shown(&url), "http://127.0.0.1:5000/tts");
+        let error = Http::new("http://me:secret@127.0.0.1:99999", None).unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
     }
 
     #[test]
