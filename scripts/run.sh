@@ -16,9 +16,9 @@ set -euo pipefail
 cd "$SCRIPTS/.."
 
 QUESTION=${QUESTION:-What is the capital of France?}
-# A first answer waits for the model to be loaded.
-ANSWER_S=120
-UP_S=60
+# How long to wait for the first sound of the answer, and for a model to be loaded.
+ANSWER_S=60
+LOAD_S=120
 
 main() {
     RUN=$(mktemp -d "${TMPDIR:-/tmp}/mumble-ai-run.XXXXXX")
@@ -75,6 +75,7 @@ choose_mumble() {
         dir=$CACHE/data/mumble
         [ "$(id -u)" -ne 0 ] || dir=/var/lib/mumble-ai/mumble
         serve mumble "$port" "$dir"
+        MUMBLE_IS_OURS=yes
     fi
     export MUMBLE_HOST=$host MUMBLE_PORT=$port
 }
@@ -135,8 +136,14 @@ choose_model() {
         say "model: $wanted cannot be had here; answering with the packaged smollm2:135m," \
             "which is small and often wrong"
         wanted=smollm2:135m
+        # So small a model wanders off when it is given any choice.
+        export OLLAMA_TEMPERATURE=${OLLAMA_TEMPERATURE:-0}
     fi
     export OLLAMA_MODEL=$wanted
+    # With the context length that the assistant will ask for; another one would load it anew.
+    say "model: loading $wanted"
+    http_status "$LOAD_S" "$OLLAMA_URL/api/generate" -d "{\"model\":\"$wanted\",\"keep_alive\":\"30m\",
+        \"options\":{\"num_ctx\":${OLLAMA_NUM_CTX:-4096}}}" >/dev/null
 }
 
 build() {
@@ -148,16 +155,12 @@ build() {
 start_assistant() {
     export STATE_DIR=${STATE_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/mumble-ai}
     mkdir -p "$STATE_DIR"
+    # A server of ours that was made anew shows another certificate than the one before it.
+    [ -z "${MUMBLE_IS_OURS:-}" ] ||
+        "$MUMBLE_AI" trust "$MUMBLE_HOST:$MUMBLE_PORT" >/dev/null {ALIVE}>&- ||
+        die "$EX_UNAVAILABLE" "our Mumble server is not trusted"
     "$MUMBLE_AI" up >"$RUN/assistant.log" 2>&1 </dev/null {ALIVE}>&- &
     ASSISTANT=$!
-    local deadline=$((SECONDS + UP_S))
-    # The doctor says when all that the bot depends on answers.
-    until "$MUMBLE_AI" doctor >"$RUN/doctor" 2>&1 {ALIVE}>&-; do
-        still_up
-        [ $SECONDS -lt $deadline ] || { cat "$RUN/doctor" >&2 && die "$EX_UNAVAILABLE" "not everything answers"; }
-        sleep 0.5
-    done
-    still_up
 }
 
 still_up() {
@@ -171,7 +174,12 @@ still_up() {
 ask() {
     local answer=$STATE_DIR/answer.wav
     say "asking: $QUESTION"
-    "$MUMBLE_AI" ask --timeout "$ANSWER_S" --out "$answer" "$QUESTION" {ALIVE}>&- || return
+    "$MUMBLE_AI" ask --timeout "$ANSWER_S" --out "$answer" "$QUESTION" {ALIVE}>&- || {
+        local code=$?
+        still_up
+        tail -n 5 "$RUN/assistant.log" >&2
+        return $code
+    }
     # The assistant logs where the time went, in milliseconds.
     local stages
     stages=$(grep 'turn answered' "$RUN/assistant.log" | tail -n 1 | grep -o '[a-z_]*_ms=[0-9]*' | tr '\n' ' ')
