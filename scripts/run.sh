@@ -16,9 +16,14 @@ set -euo pipefail
 cd "$SCRIPTS/.."
 
 QUESTION=${QUESTION:-What is the capital of France?}
-# How long to wait for the first sound of the answer, and for a model to be loaded.
+# How long to wait for the first sound of the answer, for a model to be loaded, for all to answer.
 ANSWER_S=60
 LOAD_S=120
+UP_S=60
+# Something that does not answer the simplest question of HTTP for so long is no engine.
+HTTP_S=5
+# A server of ours leaves the default ports of the others free.
+DEFAULT_PORTS="64738 5000 5001 11434"
 
 main() {
     RUN=$(mktemp -d "${TMPDIR:-/tmp}/mumble-ai-run.XXXXXX")
@@ -35,24 +40,28 @@ main() {
     choose_engine whisper WHISPER_URL 5000
     choose_engine piper PIPER_URL 5001
     choose_engine ollama OLLAMA_URL 11434
+    await_servers
     choose_model
     build
     start_assistant
     local answered=0
     ask || answered=$?
     [ -z "${ONCE:-}" ] || exit "$answered"
+    [ "$answered" -eq 0 ] || say "the question was not answered; the assistant stays up all the same"
     stay
 }
 
 end() {
     trap '' INT TERM HUP
     local pid
-    [ -z "${ASSISTANT:-}" ] || kill -TERM "$ASSISTANT" 2>/dev/null || true
+    [ ${#SERVERS[@]} -eq 0 ] || say "ending: ${!SERVERS[*]} ${ASSISTANT:+and the assistant}"
+    for pid in ${ASSISTANT:-} ${READER:-}; do kill -TERM "$pid" 2>/dev/null || true; done
     exec {ALIVE}>&-
-    for pid in ${ASSISTANT:-} ${SERVERS[@]+"${SERVERS[@]}"}; do wait "$pid" 2>/dev/null || true; done
+    for pid in ${ASSISTANT:-} ${READER:-} "${SERVERS[@]}"; do wait "$pid" 2>/dev/null || true; done
     rm -rf "$RUN"
 }
-SERVERS=()
+
+# --- what there is -------------------------------------------------------------------------
 
 # Only what will be needed: who brings a server along need not have ours.
 install_programs() {
@@ -70,12 +79,11 @@ choose_mumble() {
     elif [ -n "${MUMBLE_HOST:-}${MUMBLE_PORT:-}" ]; then
         die "$EX_UNAVAILABLE" "no Mumble server answers at $host:$port: start it, or unset MUMBLE_HOST and MUMBLE_PORT"
     else
-        port=$(free_port 64738)
         # murmurd gives up being root, and would not reach a folder in root's home.
         dir=$CACHE/data/mumble
         [ "$(id -u)" -ne 0 ] || dir=/var/lib/mumble-ai/mumble
         serve mumble "$port" "$dir"
-        MUMBLE_IS_OURS=yes
+        port=${PORTS[mumble]}
     fi
     export MUMBLE_HOST=$host MUMBLE_PORT=$port
 }
@@ -85,35 +93,52 @@ choose_engine() {
     local name=$1 variable=$2 port=$3
     local url=${!variable:-http://127.0.0.1:$port}
     url=${url%/}
-    if "answers_$name" "$url"; then
+    if [ "$(http_status $HTTP_S "$url/")" != 000 ] && "answers_$name" "$url"; then
         say "$name: using the server at $url"
     elif [ -n "${!variable:-}" ]; then
         die "$EX_UNAVAILABLE" "no $name server answers at $url: start it, or unset $variable"
     else
-        port=$(free_port "$port")
-        url=http://127.0.0.1:$port
         serve "$name" "$port" "$CACHE/data/$name"
+        url=http://127.0.0.1:${PORTS[$name]}
     fi
     export "$variable=$url"
 }
 
-# serve NAME PORT DIR: starts a server of ours and waits until it answers.
+# --- servers of ours -----------------------------------------------------------------------
+
+# Process id and port of each.
+declare -A SERVERS=() PORTS=()
+
+# serve NAME PORT DIR: starts a server of ours on this port, or the next one that is free.
 serve() {
-    local name=$1 port=$2 pid answer started=$SECONDS
-    say "$name: starting on 127.0.0.1:$port"
-    "$SCRIPTS/serve.sh" "$@" <"$RUN/alive" >"$RUN/$name" {ALIVE}>&- &
-    pid=$!
-    SERVERS+=("$pid")
-    until [ -s "$RUN/$name" ]; do
-        kill -0 "$pid" 2>/dev/null || die "$EX_UNAVAILABLE" "$name could not be started"
-        sleep 0.1
-        if [ $((SECONDS - started)) -ge 10 ]; then
-            say "$name: still starting" && started=$SECONDS
-        fi
+    local name=$1 wanted=$2 dir=$3 port=$2
+    while port_taken "$port" || { [ "$port" != "$wanted" ] && spoken_for "$port"; }; do
+        port=$((port + 1))
     done
-    read -r answer <"$RUN/$name"
-    [ "$answer" = ready ] || die "$EX_UNAVAILABLE" "$name said '$answer' instead of ready"
-    [ "$name" != ollama ] || OLLAMA_IS_OURS=yes
+    if [ "$port" = "$wanted" ]; then
+        say "$name: starting on 127.0.0.1:$port"
+    else
+        say "$name: port $wanted is taken by something else; starting on 127.0.0.1:$port"
+    fi
+    "$SCRIPTS/serve.sh" "$name" "$port" "$dir" <"$RUN/alive" >"$RUN/$name" {ALIVE}>&- &
+    SERVERS[$name]=$! PORTS[$name]=$port
+}
+
+spoken_for() { [[ " $DEFAULT_PORTS ${PORTS[*]} " == *" $1 "* ]]; }
+
+await_servers() {
+    local name answer started=$SECONDS
+    for name in "${!SERVERS[@]}"; do
+        until [ -s "$RUN/$name" ]; do
+            kill -0 "${SERVERS[$name]}" 2>/dev/null || die "$EX_UNAVAILABLE" "$name could not be started"
+            sleep 0.1
+            if [ $((SECONDS - started)) -ge 10 ]; then
+                say "$name: still starting" && started=$SECONDS
+            fi
+        done
+        read -r answer <"$RUN/$name"
+        [ "$answer" = ready ] || die "$EX_UNAVAILABLE" "$name said '$answer' instead of ready"
+    done
 }
 
 # The wanted model where there is a hub to pull it from, the packaged one where there is none. A
@@ -124,13 +149,12 @@ choose_model() {
         OLLAMA_MODEL=$wanted "$SCRIPTS/install.sh" model {ALIVE}>&-
     fi
     if ! has_model "$OLLAMA_URL" "$wanted"; then
-        if [ -z "${OLLAMA_IS_OURS:-}" ]; then
+        if [ -z "${SERVERS[ollama]:-}" ]; then
             say "model: your Ollama has no $wanted and cannot pull it; it is left as it is"
             OLLAMA_URL=none "$SCRIPTS/install.sh" ollama {ALIVE}>&-
-            local port
-            port=$(free_port 11434)
-            serve ollama "$port" "$CACHE/data/ollama"
-            export OLLAMA_URL=http://127.0.0.1:$port
+            serve ollama 11434 "$CACHE/data/ollama"
+            await_servers
+            export OLLAMA_URL=http://127.0.0.1:${PORTS[ollama]}
         fi
         with_lock create_packaged_models "${OLLAMA_URL#http://}"
         say "model: $wanted cannot be had here; answering with the packaged smollm2:135m," \
@@ -140,14 +164,20 @@ choose_model() {
         export OLLAMA_TEMPERATURE=${OLLAMA_TEMPERATURE:-0}
     fi
     export OLLAMA_MODEL=$wanted
-    # With the context length that the assistant will ask for; another one would load it anew.
-    say "model: loading $wanted"
-    http_status "$LOAD_S" "$OLLAMA_URL/api/generate" -d "{\"model\":\"$wanted\",\"keep_alive\":\"30m\",
-        \"options\":{\"num_ctx\":${OLLAMA_NUM_CTX:-4096}}}" >/dev/null
+    # In a shell of its own, because `step` has traps of its own.
+    (step "model: loading $wanted" load_model) {ALIVE}>&-
 }
 
+# With the context length that the assistant will ask for; another one would load it anew.
+load_model() {
+    curl -sf --noproxy '*' -m $LOAD_S "$OLLAMA_URL/api/generate" -o "$RUN/loaded" \
+        -d "{\"model\":\"$OLLAMA_MODEL\",\"options\":{\"num_ctx\":${OLLAMA_NUM_CTX:-4096}}}"
+}
+
+# --- the assistant -------------------------------------------------------------------------
+
 build() {
-    say "building (the first time takes minutes)"
+    say "building the assistant (the first time takes minutes)"
     cargo build --release --package mumble-ai {ALIVE}>&-
     MUMBLE_AI=${CARGO_TARGET_DIR:-target}/release/mumble-ai
 }
@@ -155,10 +185,11 @@ build() {
 start_assistant() {
     export STATE_DIR=${STATE_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/mumble-ai}
     mkdir -p "$STATE_DIR"
-    # A server of ours that was made anew shows another certificate than the one before it.
-    [ -z "${MUMBLE_IS_OURS:-}" ] ||
-        "$MUMBLE_AI" trust "$MUMBLE_HOST:$MUMBLE_PORT" >/dev/null {ALIVE}>&- ||
-        die "$EX_UNAVAILABLE" "our Mumble server is not trusted"
+    # A server that was set up anew has a new certificate. Whose it is, is known: it is ours.
+    [ -z "${SERVERS[mumble]:-}" ] ||
+        "$MUMBLE_AI" trust "$MUMBLE_HOST:$MUMBLE_PORT" >"$RUN/trust" {ALIVE}>&-
+    "$MUMBLE_AI" doctor --wait "$UP_S" >"$RUN/doctor" 2>&1 {ALIVE}>&- ||
+        { cat "$RUN/doctor" >&2 && die "$EX_UNAVAILABLE" "not everything answers"; }
     "$MUMBLE_AI" up >"$RUN/assistant.log" 2>&1 </dev/null {ALIVE}>&- &
     ASSISTANT=$!
 }
@@ -172,26 +203,30 @@ still_up() {
 }
 
 ask() {
-    local answer=$STATE_DIR/answer.wav
-    say "asking: $QUESTION"
-    "$MUMBLE_AI" ask --timeout "$ANSWER_S" --out "$answer" "$QUESTION" {ALIVE}>&- || {
+    say "a user joins and asks aloud: $QUESTION"
+    "$MUMBLE_AI" ask --timeout "$ANSWER_S" --out "$STATE_DIR/answer.wav" "$QUESTION" {ALIVE}>&- || {
         local code=$?
         still_up
         tail -n 5 "$RUN/assistant.log" >&2
         return $code
     }
-    # The assistant logs where the time went, in milliseconds.
+    # The assistant logs where the time went: pause_ms=0.0 recognise_ms=640.12 and so on.
     local stages
-    stages=$(grep 'turn answered' "$RUN/assistant.log" | tail -n 1 | grep -o '[a-z_]*_ms=[0-9]*' | tr '\n' ' ')
-    say "stages: ${stages:-not logged}"
+    stages=$(grep 'turn answered' "$RUN/assistant.log" | tail -n 1 | grep -o '[a-z_]*_ms=[0-9]*' |
+        sed 's/_ms=/ /; s/_/ /g' | paste -sd ',' | sed 's/,/, /g')
+    say "from the end of the question to the first sound, in ms: ${stages:-not logged}"
 }
 
 stay() {
-    say "the assistant is in the channel: join it with any Mumble client"
-    say "    server ${MUMBLE_HOST}, port ${MUMBLE_PORT}, channel ${MUMBLE_CHANNEL:-Root}," \
-        "user name: any but ${MUMBLE_USERNAME:-AI-Bot}"
-    say "Ctrl-C ends it; what it says of itself follows"
-    tail -n 20 -f "$RUN/assistant.log" --pid "$ASSISTANT" &
+    say "the assistant stays up. Join it with any Mumble client on this machine:"
+    say "    server $MUMBLE_HOST, port $MUMBLE_PORT, channel ${MUMBLE_CHANNEL:-Root}," \
+        "any user name but ${MUMBLE_USERNAME:-AI-Bot}"
+    say "    mumble 'mumble://$MUMBLE_HOST:$MUMBLE_PORT/?version=1.3.0'"
+    [ -z "${SERVERS[mumble]:-}" ] ||
+        say "    the server has signed its certificate itself: accept it when the client asks"
+    say "Ctrl-C ends it; what it logs follows"
+    tail -n 20 -f "$RUN/assistant.log" --pid "$ASSISTANT" {ALIVE}>&- &
+    READER=$!
     wait "$ASSISTANT" || still_up
 }
 
