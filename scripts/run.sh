@@ -16,10 +16,9 @@ set -euo pipefail
 cd "$SCRIPTS/.."
 
 QUESTION=${QUESTION:-What is the capital of France?}
-# How long to wait for the first sound of the answer, for a model to be loaded, for all to answer.
+# How long to wait for the first sound of the answer, and for a model to be loaded.
 ANSWER_S=60
 LOAD_S=120
-UP_S=60
 # Something that does not answer the simplest question of HTTP for so long is no engine.
 HTTP_S=5
 # A server of ours leaves the default ports of the others free.
@@ -28,7 +27,8 @@ DEFAULT_PORTS="64738 5000 5001 11434"
 main() {
     RUN=$(mktemp -d "${TMPDIR:-/tmp}/mumble-ai-run.XXXXXX")
     trap end EXIT
-    trap 'exit 130' INT
+    # The terminal has just shown ^C.
+    trap 'echo; exit 130' INT
     trap 'exit 143' TERM HUP
     # Each server reads from this pipe, of which only this script holds the other end: however
     # the script ends, they see it and end as well.
@@ -54,7 +54,7 @@ main() {
 end() {
     trap '' INT TERM HUP
     local pid
-    [ ${#SERVERS[@]} -eq 0 ] || say "ending: ${!SERVERS[*]} ${ASSISTANT:+and the assistant}"
+    [ ${#SERVERS[@]} -eq 0 ] || say "ending: ${!SERVERS[*]}${ASSISTANT:+ and the assistant}"
     for pid in ${ASSISTANT:-} ${READER:-}; do kill -TERM "$pid" 2>/dev/null || true; done
     exec {ALIVE}>&-
     for pid in ${ASSISTANT:-} ${READER:-} "${SERVERS[@]}"; do wait "$pid" 2>/dev/null || true; done
@@ -118,7 +118,7 @@ serve() {
     if [ "$port" = "$wanted" ]; then
         say "$name: starting on 127.0.0.1:$port"
     else
-        say "$name: port $wanted is taken by something else; starting on 127.0.0.1:$port"
+        say "$name: port $wanted is in use; starting on 127.0.0.1:$port"
     fi
     "$SCRIPTS/serve.sh" "$name" "$port" "$dir" <"$RUN/alive" >"$RUN/$name" {ALIVE}>&- &
     SERVERS[$name]=$! PORTS[$name]=$port
@@ -179,17 +179,21 @@ load_model() {
 build() {
     say "building the assistant (the first time takes minutes)"
     cargo build --release --package mumble-ai {ALIVE}>&-
-    MUMBLE_AI=${CARGO_TARGET_DIR:-target}/release/mumble-ai
+    MUMBLE_AI=$(realpath "${CARGO_TARGET_DIR:-target}/release/mumble-ai")
 }
 
 start_assistant() {
-    export STATE_DIR=${STATE_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/mumble-ai}
+    # What is remembered of a server of ours must not stand in the way of one of the user's that
+    # listens at the same address another day.
+    local state=${XDG_STATE_HOME:-$HOME/.local/state}/mumble-ai
+    [ -z "${SERVERS[mumble]:-}" ] || state=$CACHE/data/assistant
+    export STATE_DIR=${STATE_DIR:-$state}
     mkdir -p "$STATE_DIR"
     # A server that was set up anew has a new certificate. Whose it is, is known: it is ours.
     [ -z "${SERVERS[mumble]:-}" ] ||
         "$MUMBLE_AI" trust "$MUMBLE_HOST:$MUMBLE_PORT" >"$RUN/trust" {ALIVE}>&-
-    "$MUMBLE_AI" doctor --wait "$UP_S" >"$RUN/doctor" 2>&1 {ALIVE}>&- ||
-        { cat "$RUN/doctor" >&2 && die "$EX_UNAVAILABLE" "not everything answers"; }
+    "$MUMBLE_AI" doctor >"$RUN/doctor" 2>&1 {ALIVE}>&- ||
+        { cat "$RUN/doctor" >&2 && die "$EX_UNAVAILABLE" "see above (mumble-ai is $MUMBLE_AI)"; }
     "$MUMBLE_AI" up >"$RUN/assistant.log" 2>&1 </dev/null {ALIVE}>&- &
     ASSISTANT=$!
 }
@@ -204,7 +208,9 @@ still_up() {
 
 ask() {
     say "a user joins and asks aloud: $QUESTION"
-    "$MUMBLE_AI" ask --timeout "$ANSWER_S" --out "$STATE_DIR/answer.wav" "$QUESTION" {ALIVE}>&- || {
+    # It may be ended in the middle: what it puts into the temporary folder goes with ours.
+    TMPDIR=$RUN "$MUMBLE_AI" ask --timeout "$ANSWER_S" --out "$STATE_DIR/answer.wav" \
+        "$QUESTION" {ALIVE}>&- || {
         local code=$?
         still_up
         tail -n 5 "$RUN/assistant.log" >&2
