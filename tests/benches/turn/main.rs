@@ -24,6 +24,7 @@ use plain::Plain;
 use table::{Microphone, Row, Turn};
 
 mod plain;
+mod barge_in;
 mod table;
 
 /// Questions with short answers, as they are asked of a voice assistant.
@@ -40,16 +41,14 @@ const QUESTIONS: &[&str] = &[
     "In which country is the city of Rome?",
 ];
 
-/// Each question is asked so often of each bot, with each kind of microphone.
-const ROUNDS: usize = 2;
-
 /// Sound below this is not part of a question: it ends with its last word.
 const QUIET: u16 = 300;
 
-/// The models, and what the table says of them.
-const MODELS: &[(&str, &str)] = &[
-    ("qwen2.5-coder:0.5b", "Qwen2.5-Coder-0.5B"),
-    ("smollm2:135m", "SmolLM2-135M"),
+/// The models: what Ollama calls them, what the table calls them, and how often each question is
+/// asked of each bot with each kind of microphone.
+const MODELS: &[(&str, &str, usize)] = &[
+    ("qwen2.5-coder:0.5b", "Qwen2.5-Coder-0.5B", 2),
+    ("smollm2:135m", "SmolLM2-135M", 1),
 ];
 
 /// How long both bots are left alone before the first turn: UDP is alive by then on all sides.
@@ -71,10 +70,11 @@ async fn main() {
         ));
     }
     let mut rows = Vec::new();
-    for (model, title) in MODELS {
-        rows.extend(measure(model, title, &questions).await);
+    for (model, title, rounds) in MODELS {
+        rows.extend(measure(model, title, *rounds, &questions).await);
     }
-    let text = table::render(&rows);
+    let stops = barge_in::measure(MODELS[0].0).await;
+    let text = table::render(&rows, &stops);
     eprintln!("{text}");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../benchmarks");
     std::fs::create_dir_all(&folder).expect("benchmarks/ can be made");
@@ -82,15 +82,9 @@ async fn main() {
 }
 
 /// Both bots with one model, one after the other at every question.
-async fn measure(model: &'static str, title: &str, questions: &[Pcm]) -> Vec<Row> {
-    let settings = [
-        ("OLLAMA_MODEL", model),
-        ("OLLAMA_NUM_PREDICT", "100"),
-        // Each turn stands for itself, so that all of them ask the model for the same work.
-        ("HISTORY_TURNS", "0"),
-    ];
+async fn measure(model: &'static str, title: &str, rounds: usize, questions: &[Pcm]) -> Vec<Row> {
     let (ours, theirs) = (server(), server());
-    let mut assistant = Assistant::start(&ours, &Urls::real(), &settings);
+    let mut assistant = Assistant::start(&ours, &Urls::real(), &settings(model));
     let end = CancellationToken::new();
     let plain = tokio::spawn(plain_bot(model, theirs.port(), end.clone()));
     let mut asks_ours = Caller::join(&ours, "Caller").await;
@@ -103,7 +97,7 @@ async fn measure(model: &'static str, title: &str, questions: &[Pcm]) -> Vec<Row
     for microphone in [Microphone::TalkKey, Microphone::Open] {
         let mut turns = Vec::new();
         // The first question does not count: it loads models and opens connections.
-        let asked = (0..ROUNDS).flat_map(|_| questions);
+        let asked = (0..rounds).flat_map(|_| questions);
         for (n, question) in questions.iter().take(1).chain(asked).enumerate() {
             let turn = Turn {
                 ours: ask(&mut asks_ours, Assistant::NAME, question, microphone).await,
@@ -151,6 +145,16 @@ async fn plain_bot(model: &'static str, port: u16, end: CancellationToken) {
     let (client, mut events) = mumble::join(config, end);
     while !matches!(events.next().await, Some(Event::Joined { .. })) {}
     Plain::new(engines, model).run(client, events).await;
+}
+
+/// What both bots are told, besides what every assistant of a test is.
+fn settings(model: &'static str) -> [(&'static str, &'static str); 3] {
+    [
+        ("OLLAMA_MODEL", model),
+        ("OLLAMA_NUM_PREDICT", "100"),
+        // Each turn stands for itself, so that all of them ask the model for the same work.
+        ("HISTORY_TURNS", "0"),
+    ]
 }
 
 fn server() -> MumbleServer {

@@ -30,6 +30,9 @@ impl fmt::Display for Microphone {
     }
 }
 
+/// How soon an answer stops that is spoken over, at most.
+const ASKED_STOP: Duration = Duration::from_millis(200);
+
 /// All turns with one model and one kind of microphone.
 pub(crate) struct Row {
     pub(crate) title: String,
@@ -72,7 +75,7 @@ fn outside(turn: &Turn) -> Duration {
 }
 
 /// The whole file.
-pub(crate) fn render(rows: &[Row]) -> String {
+pub(crate) fn render(rows: &[Row], stops: &[Duration]) -> String {
     let mut text = String::from(
         "# From the end of a question to the first sound of its answer\n\n\
          Measured from outside by a Mumble user on a real Mumble server over encrypted UDP, with \
@@ -125,6 +128,17 @@ pub(crate) fn render(rows: &[Row]) -> String {
         "\nOwn code on the turn's path over all turns: p95 {} ms, asked at most {} ms: {verdict}.",
         ms(worst),
         ms(ASKED_OWN)
+    );
+    let _ = writeln!(
+        text,
+        "\n## Speaking over an answer\n\nFrom the first sound of the person who asked, as they \
+         send it, to the last packet of the answer, as they hear it, {} times: p50 {} ms, p95 {} \
+         ms, longest {} ms; asked at most {} ms.",
+        stops.len(),
+        ms(at(stops, 50)),
+        ms(at(stops, 95)),
+        ms(at(stops, 100)),
+        ms(ASKED_STOP)
     );
     text
 }
