@@ -11,8 +11,9 @@ help: ## Lists the targets.
 run: ## Installs and starts all that is missing, asks one spoken question, stays up until Ctrl-C.
 	@scripts/run.sh
 
+# OLLAMA_URL=none: the tests start servers of their own, and must not touch one of yours.
 test: ## Runs every test, the end-to-end ones against real servers included.
-	@scripts/install.sh apt speech ollama model test
+	@OLLAMA_URL=none scripts/install.sh apt speech ollama model test
 	cargo build --workspace --all-targets
 	cargo test --workspace
 
@@ -20,7 +21,7 @@ client: ## Lets Debian's own Mumble client talk with the assistant, without a sc
 	@tests/debian_client.sh
 
 bench: ## Measures the time from the end of a question to the first sound of the answer.
-	@scripts/install.sh apt speech ollama model qwen
+	@OLLAMA_URL=none scripts/install.sh apt speech ollama model qwen
 	cargo bench --package mumble-ai-tests
 
 sounds: ## Makes config/sounds/ anew with the packaged voice.
