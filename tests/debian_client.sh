@@ -25,6 +25,8 @@ set -euo pipefail
 # shellcheck source=scripts/kit.sh
 . "$(dirname "$0")/../scripts/kit.sh"
 cd "$SCRIPTS/.."
+# murmurd lies where Debian's ordinary users do not look.
+export PATH=$PATH:/usr/sbin
 HELPERS=$PWD/tests/debian_client
 
 QUESTION="What is the capital of France?"
