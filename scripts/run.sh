@@ -194,8 +194,13 @@ start_assistant() {
     # A server that was set up anew has a new certificate. Whose it is, is known: it is ours.
     [ -z "${SERVERS[mumble]:-}" ] ||
         "$MUMBLE_AI" trust "$MUMBLE_HOST:$MUMBLE_PORT" >"$RUN/trust" {ALIVE}>&-
-    "$MUMBLE_AI" doctor >"$RUN/doctor" 2>&1 {ALIVE}>&- ||
-        { cat "$RUN/doctor" >&2 && die "$EX_UNAVAILABLE" "see above (mumble-ai is $MUMBLE_AI)"; }
+    local code=0
+    "$MUMBLE_AI" doctor >"$RUN/doctor" 2>&1 {ALIVE}>&- || code=$?
+    if [ $code -ne 0 ]; then
+        cat "$RUN/doctor" >&2
+        [ $code -eq "$EX_USAGE" ] || code=$EX_UNAVAILABLE
+        die "$code" "see above (mumble-ai is $MUMBLE_AI)"
+    fi
     "$MUMBLE_AI" up >"$RUN/assistant.log" 2>&1 </dev/null {ALIVE}>&- &
     ASSISTANT=$!
 }
