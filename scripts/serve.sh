@@ -43,9 +43,7 @@ main() {
     echo ready
 
     # Whichever comes first: nobody holds our input any more, or the server is gone.
-    cat <&"$INPUT" >/dev/null &
-    READER=$!
-    wait -n "$SERVER" "$READER" || true
+    wait -n "$SERVER" "$WATCH" || true
     kill -0 "$SERVER" 2>/dev/null || die "$EX_UNAVAILABLE" "$PART ended by itself: $(last_words)"
 }
 
@@ -57,6 +55,19 @@ launch() {
     setsid "$@" >"$DIR/log" 2>&1 </dev/null {INPUT}<&- &
     SERVER=$!
     echo "$SERVER" >"$DIR/pid"
+    # In a process group of its own, so that somebody sees the end of our input even if this
+    # shell is killed without a chance to.
+    set -m
+    watch >/dev/null 2>&1 &
+    WATCH=$!
+    set +m
+}
+
+watch() {
+    trap - EXIT TERM INT HUP
+    cat <&"$INPUT" || true
+    # This shell, when it is there, sees that we have ended, and does the rest.
+    kill -0 $$ || end_server
 }
 
 await_ready() {
@@ -64,9 +75,10 @@ await_ready() {
     until "ready_$PART"; do
         kill -0 "$SERVER" 2>/dev/null || die "$EX_UNAVAILABLE" "$PART did not start: $(last_words)"
         # The one who asked for the server may be gone before it is ready.
-        if read -r -t 0.1 -u "$INPUT"; then :; elif [ $? -le 128 ]; then exit 0; fi
+        kill -0 "$WATCH" 2>/dev/null || exit 0
         [ $SECONDS -lt $deadline ] ||
             die "$EX_UNAVAILABLE" "$PART does not answer after $READY_S s: $(last_words)"
+        sleep 0.1
     done
 }
 
@@ -77,17 +89,20 @@ last_words() {
 
 end() {
     trap '' TERM INT HUP
-    kill "${READER:-}" 2>/dev/null || true
-    if [ -n "${SERVER:-}" ]; then
-        kill -TERM -- "-$SERVER" 2>/dev/null || true
-        local tenths=0
-        while kill -0 -- "-$SERVER" 2>/dev/null && [ $tenths -lt $((END_S * 10)) ]; do
-            sleep 0.1
-            tenths=$((tenths + 1))
-        done
-        kill -KILL -- "-$SERVER" 2>/dev/null || true
-    fi
+    [ -z "${WATCH:-}" ] || kill -KILL -- "-$WATCH" 2>/dev/null || true
+    [ -z "${SERVER:-}" ] || end_server
     [ -z "${TEMPORARY:-}" ] || rm -rf "$TEMPORARY"
+}
+
+end_server() {
+    local tenths=0
+    # At the very first it does not lead its group yet.
+    kill -TERM -- "-$SERVER" 2>/dev/null || kill -TERM "$SERVER" 2>/dev/null || true
+    while kill -0 -- "-$SERVER" 2>/dev/null && [ $tenths -lt $((END_S * 10)) ]; do
+        sleep 0.1
+        tenths=$((tenths + 1))
+    done
+    kill -KILL -- "-$SERVER" 2>/dev/null || true
 }
 
 # The folder of the server. murmurd, started as root, becomes the user mumble-server: then the
