@@ -190,7 +190,7 @@ install_test() {
 
 install_client() {
     local missing=() command
-    for command in mumble Xvfb pulseaudio pactl parec paplay xdotool; do
+    for command in mumble Xvfb pulseaudio pactl parec paplay openssl; do
         have "$command" || case $command in
             Xvfb) missing+=(xvfb) ;;
             pactl | parec | paplay) missing+=(pulseaudio-utils) ;;

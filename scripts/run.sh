@@ -14,8 +14,6 @@ set -euo pipefail
 # shellcheck source=scripts/kit.sh
 . "$(dirname "$0")/kit.sh"
 cd "$SCRIPTS/.."
-# murmurd lies where Debian's ordinary users do not look.
-export PATH=$PATH:/usr/sbin
 
 QUESTION=${QUESTION:-What is the capital of France?}
 # How long to wait for the first sound of the answer, and for a model to be loaded.

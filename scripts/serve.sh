@@ -174,7 +174,7 @@ start_whisper() {
 batch_size: 1
 model_options: {device: cpu, compute_type: int8, cpu_threads: $THREADS}
 models:
-  - {name: whisper-1, path: "$model", transcribe_options: {language: en, beam_size: 1}}
+  - {name: whisper-1, path: "$model", transcribe_options: {language: en, beam_size: 1, without_timestamps: true}}
 YAML
     launch env HF_HUB_OFFLINE=1 OMP_NUM_THREADS=$THREADS "$CACHE/speech/bin/faster-whisper-server" \
         --config "$DIR/whisper.yaml" --host 127.0.0.1 --port "$PORT"

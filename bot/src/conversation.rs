@@ -194,6 +194,10 @@ impl Conversation {
         self.floor.release();
         match ended {
             Ended::Answered => {}
+            // They left, or the connection did: nobody is there to go on.
+            Ended::Interrupted { .. } if self.client.roster().user(speaker).is_none() => {
+                not_answered(speaker, "speaker left");
+            }
             Ended::Interrupted { unanswered } => {
                 self.floor.yield_to(speaker, now);
                 if let Some(question) = unanswered {

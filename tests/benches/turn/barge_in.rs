@@ -8,7 +8,7 @@ use world::{Assistant, Caller, question};
 use crate::{QUIET, server, settings, to_its_last_word};
 
 /// So often is an answer spoken over.
-const TIMES: usize = 20;
+const TIMES: usize = 10;
 
 /// How much of an answer is heard before: it is well under way, and far from its end.
 const HEARD: Duration = Duration::from_millis(600);

@@ -21,34 +21,43 @@ use tokio_util::sync::CancellationToken;
 use world::{Assistant, Caller, Engines, MumbleOptions, MumbleServer, Urls, question};
 
 use plain::Plain;
-use table::{Microphone, Row, Turn};
+use table::{Kind, Microphone, Row, Turn};
 
 mod plain;
 mod barge_in;
 mod table;
 
-/// Questions with short answers, as they are asked of a voice assistant.
+/// Questions as they are asked of a voice assistant. Those with even places have an answer of one
+/// sentence, the others want an explanation of several.
 const QUESTIONS: &[&str] = &[
     "What is the capital of France?",
-    "How many days are there in a week?",
-    "What color is the sky on a clear day?",
+    "Why is the sky blue?",
     "Who wrote Romeo and Juliet?",
+    "How do I boil an egg?",
     "What is the largest planet in the solar system?",
-    "How many legs does a spider have?",
+    "What is the difference between a cat and a dog?",
+    "How many days are there in a week?",
+    "Tell me something interesting about the moon.",
     "What is the opposite of hot?",
-    "Which animal is known as man's best friend?",
-    "What do bees make?",
-    "In which country is the city of Rome?",
+    "What should I pack for a trip to the beach?",
 ];
+
+/// The longest answer, in tokens: two or three sentences.
+const ANSWER_TOKENS: &str = "60";
 
 /// Sound below this is not part of a question: it ends with its last word.
 const QUIET: u16 = 300;
 
-/// The models: what Ollama calls them, what the table calls them, and how often each question is
-/// asked of each bot with each kind of microphone.
-const MODELS: &[(&str, &str, usize)] = &[
-    ("qwen2.5-coder:0.5b", "Qwen2.5-Coder-0.5B", 2),
-    ("smollm2:135m", "SmolLM2-135M", 1),
+/// The models: what Ollama calls them, what the table calls them, how often each question is asked
+/// of each bot, and with which microphones.
+const MODELS: &[(&str, &str, usize, &[Microphone])] = &[
+    (
+        "qwen2.5-coder:0.5b",
+        "Qwen2.5-Coder-0.5B",
+        2,
+        &[Microphone::TalkKey, Microphone::Open],
+    ),
+    ("smollm2:135m", "SmolLM2-135M", 1, &[Microphone::TalkKey]),
 ];
 
 /// How long both bots are left alone before the first turn: UDP is alive by then on all sides.
@@ -70,8 +79,8 @@ async fn main() {
         ));
     }
     let mut rows = Vec::new();
-    for (model, title, rounds) in MODELS {
-        rows.extend(measure(model, title, *rounds, &questions).await);
+    for (model, title, rounds, microphones) in MODELS {
+        rows.extend(measure(model, title, *rounds, microphones, &questions).await);
     }
     let stops = barge_in::measure(MODELS[0].0).await;
     let text = table::render(&rows, &stops);
@@ -82,7 +91,13 @@ async fn main() {
 }
 
 /// Both bots with one model, one after the other at every question.
-async fn measure(model: &'static str, title: &str, rounds: usize, questions: &[Pcm]) -> Vec<Row> {
+async fn measure(
+    model: &'static str,
+    title: &str,
+    rounds: usize,
+    microphones: &[Microphone],
+    questions: &[Pcm],
+) -> Vec<Row> {
     let (ours, theirs) = (server(), server());
     let mut assistant = Assistant::start(&ours, &Urls::real(), &settings(model));
     let end = CancellationToken::new();
@@ -94,20 +109,24 @@ async fn measure(model: &'static str, title: &str, rounds: usize, questions: &[P
     sleep(SETTLING).await;
 
     let mut rows = Vec::new();
-    for microphone in [Microphone::TalkKey, Microphone::Open] {
+    for &microphone in microphones {
         let mut turns = Vec::new();
         // The first question does not count: it loads models and opens connections.
         let asked = (0..rounds).flat_map(|_| questions);
         for (n, question) in questions.iter().take(1).chain(asked).enumerate() {
+            // Another question than ours just now, whose prompt the model would still have at hand.
+            // It is of the same kind.
+            let other = &questions[(n + 3) % questions.len()];
             let turn = Turn {
+                kind: match n.checked_sub(1).map(|n| n % 2) {
+                    Some(1) => Kind::Explanation,
+                    _ => Kind::Short,
+                },
                 ours: ask(&mut asks_ours, Assistant::NAME, question, microphone).await,
                 stages: assistant.reports().await.expect("every turn is answered"),
-                plain: ask(&mut asks_theirs, PLAIN, question, microphone).await,
+                plain: ask(&mut asks_theirs, PLAIN, other, microphone).await,
             };
-            eprintln!(
-                "{title}, {microphone}, turn {n}: {:?}, plain {:?}",
-                turn.ours, turn.plain
-            );
+            eprintln!("{title}, {microphone}, turn {n}: {turn}");
             turns.push(turn);
         }
         turns.remove(0);
@@ -151,7 +170,7 @@ async fn plain_bot(model: &'static str, port: u16, end: CancellationToken) {
 fn settings(model: &'static str) -> [(&'static str, &'static str); 3] {
     [
         ("OLLAMA_MODEL", model),
-        ("OLLAMA_NUM_PREDICT", "100"),
+        ("OLLAMA_NUM_PREDICT", ANSWER_TOKENS),
         // Each turn stands for itself, so that all of them ask the model for the same work.
         ("HISTORY_TURNS", "0"),
     ]

@@ -38,7 +38,7 @@ impl Plain {
                 "OLLAMA_MODEL" => model,
                 "OLLAMA_TEMPERATURE" => "0",
                 "OLLAMA_SEED" => "1",
-                "OLLAMA_NUM_PREDICT" => "100",
+                "OLLAMA_NUM_PREDICT" => crate::ANSWER_TOKENS,
                 _ => return None,
             };
             Some(value.to_owned())

@@ -33,6 +33,15 @@ impl fmt::Display for Microphone {
 /// How soon an answer stops that is spoken over, at most.
 const ASKED_STOP: Duration = Duration::from_millis(200);
 
+/// What a question wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An answer of one sentence: the plain way loses little but the silence.
+    Short,
+    /// An explanation of several sentences.
+    Explanation,
+}
+
 /// All turns with one model and one kind of microphone.
 pub(crate) struct Row {
     pub(crate) title: String,
@@ -42,12 +51,24 @@ pub(crate) struct Row {
 
 /// One question, asked of both bots.
 pub(crate) struct Turn {
+    /// What was asked for.
+    pub(crate) kind: Kind,
     /// From the end of the question to the first packet of the assistant's answer.
     pub(crate) ours: Duration,
     /// What the assistant says of it.
     pub(crate) stages: Stages,
     /// The same of the plain way.
     pub(crate) plain: Duration,
+}
+
+impl fmt::Display for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ms, plain {} ms;", ms(self.ours), ms(self.plain))?;
+        for (name, stage) in STAGES {
+            write!(f, " {} {}", name.trim_matches('*'), ms(stage(self)))?;
+        }
+        Ok(())
+    }
 }
 
 impl Row {
@@ -80,27 +101,23 @@ pub(crate) fn render(rows: &[Row], stops: &[Duration]) -> String {
         "# From the end of a question to the first sound of its answer\n\n\
          Measured from outside by a Mumble user on a real Mumble server over encrypted UDP, with \
          real engines: faster-whisper tiny.en (int8), Ollama, Piper (en_US-joe-medium). \
-         Temperature 0, fixed seed. The plain way waits for 1.5 s of silence, transcribes, takes \
+         Temperature 0, fixed seed; half of the questions have an answer of one sentence, half want an \
+         explanation (cut at 60 tokens). The plain way waits for 1.5 s of silence, transcribes, takes \
          the whole answer, synthesises it whole and plays it; it ran in turn with ours, at the \
          same engines. All times in milliseconds.\n\n",
     );
     let _ = writeln!(text, "Made by `make bench` on {}.\n", machine());
-    text.push_str("| model | question ends by | turns | ours p50 | ours p95 | plain p50 | plain p95 | ratio at p50 | asked |\n|---|---|---|---|---|---|---|---|---|\n");
+    text.push_str("| model | question ends by | answers | turns | ours p50 | ours p95 | plain p50 | plain p95 | ratio at p50 | asked |\n|---|---|---|---|---|---|---|---|---|---|\n");
     for row in rows {
-        let (ours, plain) = (row.times(|t| t.ours), row.times(|t| t.plain));
-        let ratio = at(&plain, 50).div_duration_f64(at(&ours, 50));
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {} | {} | {} | {} | **{ratio:.2}** | {} |",
-            row.title,
-            row.microphone,
-            row.turns.len(),
-            ms(at(&ours, 50)),
-            ms(at(&ours, 95)),
-            ms(at(&plain, 50)),
-            ms(at(&plain, 95)),
-            asked(rows, row),
-        );
+        let all: Vec<&Turn> = row.turns.iter().collect();
+        line(&mut text, row, "all", &all, &asked(rows, row));
+        for (name, kind) in [
+            ("one sentence", Kind::Short),
+            ("explanations", Kind::Explanation),
+        ] {
+            let turns: Vec<&Turn> = row.turns.iter().filter(|t| t.kind == kind).collect();
+            line(&mut text, row, name, &turns, "");
+        }
     }
     text.push_str("\n## Where the time goes\n\nAs the assistant reports it, median / 95th percentile. The recogniser's share is what was waited after the end of the question; it had begun at the pause. The first token is part of the first sentence.\n\n| model | question ends by |");
     for (stage, _) in STAGES {
@@ -113,7 +130,7 @@ pub(crate) fn render(rows: &[Row], stops: &[Duration]) -> String {
         let _ = write!(text, "| {} | {} |", row.title, row.microphone);
         for (_, stage) in STAGES {
             let times = row.times(stage);
-            let _ = write!(text, " {} / {} |", ms(at(&times, 50)), ms(at(&times, 95)));
+            let _ = write!(text, " {} / {} |", ms(median(&times)), ms(at(&times, 95)));
         }
         text.push('\n');
     }
@@ -135,12 +152,43 @@ pub(crate) fn render(rows: &[Row], stops: &[Duration]) -> String {
          send it, to the last packet of the answer, as they hear it, {} times: p50 {} ms, p95 {} \
          ms, longest {} ms; asked at most {} ms.",
         stops.len(),
-        ms(at(stops, 50)),
+        ms(median(stops)),
         ms(at(stops, 95)),
         ms(at(stops, 100)),
         ms(ASKED_STOP)
     );
     text
+}
+
+/// One line of the first table.
+fn line(text: &mut String, row: &Row, answers: &str, turns: &[&Turn], asked: &str) {
+    let ours: Vec<Duration> = turns.iter().map(|t| t.ours).collect();
+    let plain: Vec<Duration> = turns.iter().map(|t| t.plain).collect();
+    let ratio = median(&plain).div_duration_f64(median(&ours));
+    let _ = writeln!(
+        text,
+        "| {} | {} | {answers} | {} | {} | {} | {} | {} | **{ratio:.2}** | {asked} |",
+        row.title,
+        row.microphone,
+        turns.len(),
+        ms(median(&ours)),
+        ms(at(&ours, 95)),
+        ms(median(&plain)),
+        ms(at(&plain, 95)),
+    );
+}
+
+/// The middle, or the mean of the two values there; zero without any.
+fn median(times: &[Duration]) -> Duration {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    let (Some(low), Some(high)) = (
+        sorted.get((sorted.len().max(1) - 1) / 2),
+        sorted.get(sorted.len() / 2),
+    ) else {
+        return Duration::ZERO;
+    };
+    (*low + *high) / 2
 }
 
 /// The value below which `percent` of `times` lie; zero without any.
