@@ -8,9 +8,8 @@ use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::BoxStream;
 use reqwest::multipart::Form;
 
-use super::upload::{Upload, single, transcript};
+use super::upload::{Upload, expect_transcript, single};
 use super::{Hints, Server, Stt, SttError, Transcript};
-use crate::ServerError;
 use crate::http::Http;
 
 const PATH: &str = "/api/stt/transcribe";
@@ -37,14 +36,7 @@ impl Stt for ApiStt {
         single(async move {
             let form = Form::new().part("audio", Upload::new(&speech)?.part());
             let answer = http.json(http.post(PATH).multipart(form)).await?;
-            transcript(&answer).ok_or_else(|| {
-                let reason = "the answer has no `text`".to_owned();
-                ServerError::Garbage {
-                    url: http.shown(PATH),
-                    reason,
-                }
-                .into()
-            })
+            expect_transcript(&answer, &http, PATH)
         })
     }
 

@@ -8,9 +8,8 @@ use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::BoxStream;
 use reqwest::multipart::Form;
 
-use super::upload::{Upload, single, transcript};
+use super::upload::{Upload, expect_transcript, single};
 use super::{Hints, Server, Stt, SttError, Transcript};
-use crate::ServerError;
 use crate::http::Http;
 
 const PATH: &str = "/transcribe";
@@ -40,14 +39,7 @@ impl Stt for Transcribe {
                 form = form.text("language", language);
             }
             let answer = http.json(http.post(PATH).multipart(form)).await?;
-            transcript(&answer).ok_or_else(|| {
-                let reason = "the answer has no `text`".to_owned();
-                ServerError::Garbage {
-                    url: http.shown(PATH),
-                    reason,
-                }
-                .into()
-            })
+            expect_transcript(&answer, &http, PATH)
         })
     }
 

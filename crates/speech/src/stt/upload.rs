@@ -8,6 +8,8 @@ use reqwest::multipart::Part;
 use serde_json::Value;
 
 use super::{SttError, Transcript};
+use crate::ServerError;
+use crate::http::Http;
 
 /// An utterance as a WAV file that can be sent more than once without a copy.
 #[derive(Clone)]
@@ -56,6 +58,22 @@ pub(super) fn transcript(answer: &Value) -> Option<Transcript> {
         language_probability: number(answer, "language_probability"),
         no_speech: number(answer, "no_speech_prob"),
         ..Transcript::default()
+    })
+}
+
+/// The transcript in the answer of the dialects whose answer is nothing but that.
+pub(super) fn expect_transcript(
+    answer: &Value,
+    http: &Http,
+    path: &str,
+) -> Result<Transcript, SttError> {
+    transcript(answer).ok_or_else(|| {
+        let reason = "the answer has no `text`".to_owned();
+        ServerError::Garbage {
+            url: http.shown(path),
+            reason,
+        }
+        .into()
     })
 }
 
