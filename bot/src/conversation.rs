@@ -118,19 +118,21 @@ impl Conversation {
     /// A speaker began, ended, or said nothing after all.
     fn handle_noticed(&mut self, now: Instant, speaker: SessionId, noticed: Noticed) {
         match noticed {
-            Noticed::Started => {
-                if self.floor.answering() == Some(speaker)
-                    && let Some(interrupt) = &self.present.interrupt
-                {
-                    interrupt.cancel();
-                }
-            }
+            Noticed::Started => self.interrupt_answer_to(speaker),
             Noticed::Ended => {}
             Noticed::Nothing => self.nothing_came(now, speaker),
             Noticed::Overrun => {
                 not_answered(speaker, "too many turns are being transcribed");
                 self.nothing_came(now, speaker);
             }
+        }
+    }
+
+    fn interrupt_answer_to(&self, speaker: SessionId) {
+        if self.floor.answering() == Some(speaker)
+            && let Some(interrupt) = &self.present.interrupt
+        {
+            interrupt.cancel();
         }
     }
 
@@ -277,11 +279,7 @@ impl Conversation {
         self.ears.forget(speaker);
         self.addressing.forget(speaker);
         self.present.unanswered.remove(&speaker);
-        if self.floor.answering() == Some(speaker)
-            && let Some(interrupt) = &self.present.interrupt
-        {
-            interrupt.cancel();
-        }
+        self.interrupt_answer_to(speaker);
         for (ask, dropped) in self.floor.leave(speaker) {
             not_answered(ask.speaker(), dropped.reason());
         }
