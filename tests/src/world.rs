@@ -7,6 +7,7 @@
 //! - [`Assistant`]: the one that is tried, in the test's own process.
 //! - [`Caller`]: a Mumble user that asks and listens.
 //! - [`program`]: the real executable, in a process of its own.
+//! - [`figures`]: what the tables of the benchmarks need.
 //!
 //! Everything listens on 127.0.0.1 and ends with the test process, however that ends.
 
@@ -18,6 +19,7 @@ pub mod question;
 mod assistant;
 mod caller;
 pub mod program;
+pub mod figures;
 
 pub use assistant::{Assistant, Urls};
 pub use caller::{Caller, Utterance};

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use bot::Stages;
+use world::figures::{at, machine, median};
 
 /// What was asked for: how many times faster than the plain way at the median, with the first
 /// model of the table.
@@ -178,27 +179,6 @@ fn line(text: &mut String, row: &Row, answers: &str, turns: &[&Turn], asked: &st
     );
 }
 
-/// The middle, or the mean of the two values there; zero without any.
-fn median(times: &[Duration]) -> Duration {
-    let mut sorted = times.to_vec();
-    sorted.sort_unstable();
-    let (Some(low), Some(high)) = (
-        sorted.get((sorted.len().max(1) - 1) / 2),
-        sorted.get(sorted.len() / 2),
-    ) else {
-        return Duration::ZERO;
-    };
-    (*low + *high) / 2
-}
-
-/// The value below which `percent` of `times` lie; zero without any.
-fn at(times: &[Duration], percent: usize) -> Duration {
-    let mut sorted = times.to_vec();
-    sorted.sort_unstable();
-    let rank = (sorted.len() * percent).div_ceil(100).max(1);
-    sorted.get(rank - 1).copied().unwrap_or_default()
-}
-
 fn ms(time: Duration) -> String {
     let ms = time.as_secs_f64() * 1000.0;
     if ms < 10.0 {
@@ -216,17 +196,4 @@ fn asked(rows: &[Row], row: &Row) -> String {
         Microphone::TalkKey => format!("{ASKED_TALK_KEY}"),
         Microphone::Open => format!("{ASKED_OPEN}"),
     }
-}
-
-fn machine() -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let cores = info
-        .lines()
-        .filter(|line| line.starts_with("processor"))
-        .count();
-    let model = info
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1))
-        .unwrap_or("an unknown processor");
-    format!("{cores} cores of {model}")
 }
