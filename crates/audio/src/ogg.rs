@@ -5,7 +5,7 @@ use std::io::Cursor;
 use ::ogg::{PacketReader, PacketWriteEndInfo, PacketWriter};
 use thiserror::Error;
 
-use crate::opus::{Decoder, Encoder, OpusError};
+use crate::opus::{Decoder, Encoder, OpusError, packet_duration};
 use crate::{MUMBLE_HZ, Pcm};
 
 /// Samples of one packet that is written: 20 ms at 48 kHz.
@@ -34,6 +34,44 @@ const TAGS: &[u8; 8] = b"OpusTags";
 ///
 /// See [`OggError`].
 pub fn read(bytes: &[u8]) -> Result<Pcm, OggError> {
+    let mut decoder = Decoder::new(MUMBLE_HZ)?;
+    let mut samples: Vec<i16> = Vec::new();
+    let (head, end) = each_packet(bytes, |packet| {
+        samples.extend(decoder.decode(&packet)?);
+        Ok(samples.len())
+    })?;
+    samples.truncate(end);
+    samples.drain(..head.pre_skip.min(samples.len()));
+    head.apply_gain(&mut samples);
+    Ok(Pcm::new(MUMBLE_HZ, samples))
+}
+
+/// Reads the packets of a whole Ogg Opus file as they are, to be sent again without decoding.
+/// What a player would skip at the beginning (some ms) and cut at the end is among them, and
+/// the file's gain is not applied.
+///
+/// # Errors
+///
+/// See [`OggError`].
+pub fn packets(bytes: &[u8]) -> Result<Vec<Vec<u8>>, OggError> {
+    let mut packets = Vec::new();
+    let mut samples = 0;
+    each_packet(bytes, |packet| {
+        let duration = packet_duration(&packet).ok_or(OpusError::NotAPacket)?;
+        samples += duration.as_micros() as usize * MUMBLE_HZ as usize / 1_000_000;
+        packets.push(packet);
+        Ok(samples)
+    })?;
+    Ok(packets)
+}
+
+/// Hands each packet of sound to `take`, which tells how many samples there are so far. Gives
+/// the head, and the sample at which the sound ends, counted from before the pre-skip: what is
+/// behind it pads the last packet.
+fn each_packet(
+    bytes: &[u8],
+    mut take: impl FnMut(Vec<u8>) -> Result<usize, OggError>,
+) -> Result<(Head, usize), OggError> {
     let mut reader = PacketReader::new(Cursor::new(bytes));
     let first = reader
         .read_packet()
@@ -41,10 +79,7 @@ pub fn read(bytes: &[u8]) -> Result<Pcm, OggError> {
         .flatten()
         .ok_or(OggError::NotOggOpus)?;
     let (serial, head) = (first.stream_serial(), Head::parse(&first.data)?);
-    let mut decoder = Decoder::new(MUMBLE_HZ)?;
-    let mut samples: Vec<i16> = Vec::new();
     let mut tags_seen = false;
-    let mut end = None;
     while let Some(packet) = reader.read_packet()? {
         if packet.stream_serial() != serial {
             continue;
@@ -56,23 +91,16 @@ pub fn read(bytes: &[u8]) -> Result<Pcm, OggError> {
             }
             continue;
         }
-        samples.extend(decoder.decode(&packet.data)?);
-        if samples.len() > MAX_SAMPLES {
+        let (last, position) = (packet.last_in_stream(), packet.absgp_page());
+        if take(packet.data)? > MAX_SAMPLES {
             return Err(OggError::TooLong);
         }
-        if packet.last_in_stream() {
-            end = Some(packet.absgp_page());
-            break;
+        if last {
+            let end = usize::try_from(position).map_err(|_| OggError::Truncated)?;
+            return Ok((head, end));
         }
     }
-    // The end's position counts from before the pre-skip and cuts what pads the last packet.
-    let end = end
-        .and_then(|end| usize::try_from(end).ok())
-        .ok_or(OggError::Truncated)?;
-    samples.truncate(end);
-    samples.drain(..head.pre_skip.min(samples.len()));
-    head.apply_gain(&mut samples);
-    Ok(Pcm::new(MUMBLE_HZ, samples))
+    Err(OggError::Truncated)
 }
 
 /// Writes a whole Ogg Opus file: 48 kHz mono, 64 kbit/s; sound at other rates is resampled.
@@ -206,6 +234,21 @@ mod tests {
     }
 
     #[test]
+    fn the_packets_of_a_file_are_those_that_were_encoded() {
+        let sound = tone(48_000, 9_600);
+        let stored = packets(&write(&sound).unwrap()).unwrap();
+        let mut encoder = Encoder::new(BITRATE).unwrap();
+        let mut frames: Vec<&[i16]> = sound.samples().chunks(FRAME).collect();
+        // What the encoder holds back comes out with one more frame.
+        frames.push(&[0; FRAME]);
+        let encoded: Vec<Vec<u8>> = frames
+            .iter()
+            .map(|frame| encoder.encode(frame).unwrap())
+            .collect();
+        assert_eq!(stored, encoded);
+    }
+
+    #[test]
     fn sound_at_another_rate_keeps_its_duration() {
         let back = read(&write(&tone(22_050, 22_050)).unwrap()).unwrap();
         assert_eq!(back.duration(), Duration::from_secs(1));
@@ -247,6 +290,9 @@ mod tests {
             }
             if let Ok(pcm) = read(&file) {
                 prop_assert!(pcm.len() <= MAX_SAMPLES);
+            }
+            if let Ok(packets) = packets(&file) {
+                prop_assert!(packets.iter().all(|packet| packet_duration(packet).is_some()));
             }
         }
 

@@ -226,6 +226,9 @@ pub enum SpeechError {
     /// The encoder refused it.
     #[error("the speech cannot be encoded")]
     Encoder,
+    /// Encoded sound that cannot be sent as it is.
+    #[error("not packets of 20 ms of Opus, at most 1000 bytes each; encode the sound so")]
+    NotAFrame,
 }
 
 #[cfg(test)]

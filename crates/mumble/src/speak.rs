@@ -5,6 +5,7 @@
 //! then its talk-spurt is closed, and another one begins when more sound comes.
 
 mod mouth;
+mod utterance;
 
 use std::{
     collections::VecDeque,
@@ -12,12 +13,14 @@ use std::{
     time::Duration,
 };
 
-use audio::{MUMBLE_HZ, Pcm, resample::Resampler};
+use audio::{MUMBLE_HZ, Pcm, opus::packet_duration, resample::Resampler};
+use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::error::SpeechError;
 
 pub(crate) use mouth::{Frame, Mouth};
+use utterance::{Ending, FRAME, FRAME_SAMPLES, State, Utterance};
 
 /// How much sound may lie queued in an utterance before [`Speech::push`] waits: enough to
 /// synthesise a sentence ahead, little enough to hold in memory for every caller.
@@ -25,6 +28,10 @@ pub const MOST_QUEUED: Duration = Duration::from_secs(3);
 
 /// How many utterances may wait for their turn; one more fails with [`SpeechError::Full`].
 pub const MOST_UTTERANCES: usize = 16;
+
+/// The longest Opus packet that can be sent, in bytes: a datagram has at most 1024, of which
+/// sealing takes 4 and what is around the sound up to 20.
+const LONGEST_PACKET: usize = 1000;
 
 /// An utterance that is being said. Dropping it stops the sound at once, with the end marked.
 #[derive(Debug)]
@@ -45,23 +52,71 @@ impl Speech {
     /// The utterance will not be spoken (further): see [`SpeechError`].
     pub async fn push(&mut self, pcm: Pcm) -> Result<(), SpeechError> {
         let samples = self.resample(pcm);
-        let mut rest = samples.as_slice();
+        self.push_samples(&samples).await
+    }
+
+    /// Adds sound that is encoded already: packets of 20 ms each, which are sent as they are.
+    /// Nothing is decoded or encoded for it, so it costs next to nothing.
+    ///
+    /// Waits as [`Speech::push`] does. The server's limit is the caller's to keep: packets of
+    /// a higher bit rate than [`ServerInfo::max_bandwidth`](crate::ServerInfo::max_bandwidth)
+    /// allows are dropped there. Sound that was pushed before is filled up with silence to a
+    /// whole packet; at the seam the listeners' decoders may click.
+    ///
+    /// # Errors
+    /// [`SpeechError::NotAFrame`] when one of the packets is not 20 ms of Opus or does not fit
+    /// into a datagram: none of them is added. Else as [`Speech::push`].
+    pub async fn push_opus<P>(&mut self, packets: &[P]) -> Result<(), SpeechError>
+    where
+        P: AsRef<[u8]> + Sync,
+    {
+        let is_frame = |packet: &[u8]| {
+            packet.len() <= LONGEST_PACKET && packet_duration(packet) == Some(FRAME)
+        };
+        if !packets.iter().all(|packet| is_frame(packet.as_ref())) {
+            return Err(SpeechError::NotAFrame);
+        }
+        let tail = self.flush();
+        self.push_samples(&tail).await?;
+        let mut rest = packets;
+        self.fill(|state| {
+            let (now, later) = rest.split_at(rest.len().min(state.room() / FRAME_SAMPLES));
+            for packet in now {
+                state.push_packet(Bytes::copy_from_slice(packet.as_ref()));
+            }
+            rest = later;
+            rest.is_empty()
+        })
+        .await
+    }
+
+    async fn push_samples(&mut self, samples: &[i16]) -> Result<(), SpeechError> {
+        let mut rest = samples;
+        self.fill(|state| {
+            let (now, later) = rest.split_at(rest.len().min(state.room()));
+            state.push_samples(now);
+            rest = later;
+            rest.is_empty()
+        })
+        .await
+    }
+
+    /// Lets `add` add what there is room for, and again each time there may be more room,
+    /// until it says that it is done.
+    async fn fill(&self, mut add: impl FnMut(&mut State) -> bool) -> Result<(), SpeechError> {
         loop {
             let changed = self.utterance.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            {
+            let done = {
                 let mut state = self.utterance.lock();
                 if let Some(Err(error)) = state.outcome {
                     return Err(error);
                 }
-                let room = in_samples(MOST_QUEUED).saturating_sub(state.samples.len());
-                let (now, later) = rest.split_at(room.min(rest.len()));
-                state.samples.extend(now);
-                rest = later;
-            }
+                add(&mut state)
+            };
             self.queue.wake.notify_one();
-            if rest.is_empty() {
+            if done {
                 return Ok(());
             }
             changed.await;
@@ -72,7 +127,7 @@ impl Speech {
     pub fn finish(mut self) -> Playing {
         let tail = self.flush();
         let mut state = self.utterance.lock();
-        state.samples.extend(tail);
+        state.push_samples(&tail);
         if state.ending == Ending::Open {
             state.ending = Ending::Finished;
         }
@@ -237,66 +292,4 @@ impl SpeechQueue {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What the caller and the mouth share about one utterance.
-#[derive(Debug, Default)]
-struct Utterance {
-    state: Mutex<State>,
-    /// Told when there is room again, and at the end.
-    changed: Notify,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Sound at 48 kHz that has not left yet.
-    samples: VecDeque<i16>,
-    ending: Ending,
-    /// Samples of the sound that have left.
-    heard: u64,
-    /// Set when nothing more will happen.
-    outcome: Option<Result<(), SpeechError>>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Ending {
-    /// More sound may come.
-    #[default]
-    Open,
-    /// What is queued is all.
-    Finished,
-    /// What is queued shall not be heard.
-    Stopped,
-}
-
-impl Utterance {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn heard(&self) -> Duration {
-        Duration::from_micros(self.lock().heard * 1_000_000 / u64::from(MUMBLE_HZ))
-    }
-
-    /// Ends it from the caller's side; does nothing when it has ended.
-    fn stop(&self, queue: &SpeechQueue) {
-        let mut state = self.lock();
-        if state.outcome.is_none() {
-            state.ending = Ending::Stopped;
-            state.outcome = Some(Err(SpeechError::Stopped));
-            drop(state);
-            self.changed.notify_waiters();
-            queue.wake.notify_one();
-        }
-    }
-
-    /// Ends it from the mouth's side.
-    fn end(&self, outcome: Result<(), SpeechError>) {
-        self.lock().outcome.get_or_insert(outcome);
-        self.changed.notify_waiters();
-    }
-}
-
-fn in_samples(duration: Duration) -> usize {
-    duration.as_millis() as usize * MUMBLE_HZ as usize / 1000
 }

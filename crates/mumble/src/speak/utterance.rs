@@ -1,0 +1,203 @@
+//! One utterance: the sound that waits in it, and how it ends.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use audio::MUMBLE_HZ;
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::{MOST_QUEUED, SpeechQueue};
+use crate::error::SpeechError;
+
+/// Sound in one packet: what Mumble clients send by default, and a fair trade between delay
+/// and headers.
+pub(super) const FRAME: Duration = Duration::from_millis(20);
+
+/// Samples in a frame.
+pub(super) const FRAME_SAMPLES: usize = in_samples(FRAME);
+
+/// What the caller and the mouth share about one utterance.
+#[derive(Debug, Default)]
+pub(super) struct Utterance {
+    state: Mutex<State>,
+    /// Told when there is room again, and at the end.
+    pub(super) changed: Notify,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// What has not left yet.
+    pieces: VecDeque<Piece>,
+    /// Samples in `pieces`.
+    queued: usize,
+    pub(super) ending: Ending,
+    /// Samples of the sound that have left.
+    pub(super) heard: u64,
+    /// Set when nothing more will happen.
+    pub(super) outcome: Option<Result<(), SpeechError>>,
+}
+
+/// Sound of one kind.
+#[derive(Debug)]
+enum Piece {
+    /// At 48 kHz, to be cut into frames; never empty.
+    Samples(VecDeque<i16>),
+    /// A frame that is encoded already.
+    Packet(Bytes),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// More sound may come.
+    #[default]
+    Open,
+    /// What is queued is all.
+    Finished,
+    /// What is queued shall not be heard.
+    Stopped,
+}
+
+/// What an utterance has for this moment.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// A frame, of which so many samples are sound, and whether it is the last.
+    Sound {
+        sound: Sound,
+        samples: usize,
+        last: bool,
+    },
+    /// It ended without more sound than has left.
+    Nothing,
+    /// It was stopped; the beginning of what it would have gone on to say.
+    Stopped { rest: Vec<i16> },
+    /// Its sound has not come yet.
+    Dry,
+}
+
+/// A frame of sound.
+#[derive(Debug)]
+pub(super) enum Sound {
+    /// To be encoded.
+    Samples(Vec<i16>),
+    /// To be sent as it is.
+    Packet(Bytes),
+}
+
+impl Utterance {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn heard(&self) -> Duration {
+        Duration::from_micros(self.lock().heard * 1_000_000 / u64::from(MUMBLE_HZ))
+    }
+
+    /// Ends it from the caller's side; does nothing when it has ended.
+    pub(super) fn stop(&self, queue: &SpeechQueue) {
+        let mut state = self.lock();
+        if state.outcome.is_none() {
+            state.ending = Ending::Stopped;
+            state.outcome = Some(Err(SpeechError::Stopped));
+            drop(state);
+            self.changed.notify_waiters();
+            queue.wake.notify_one();
+        }
+    }
+
+    /// Ends it from the mouth's side.
+    pub(super) fn end(&self, outcome: Result<(), SpeechError>) {
+        self.lock().outcome.get_or_insert(outcome);
+        self.changed.notify_waiters();
+    }
+}
+
+impl State {
+    /// How many more samples may be queued.
+    pub(super) fn room(&self) -> usize {
+        in_samples(MOST_QUEUED).saturating_sub(self.queued)
+    }
+
+    /// Adds samples at 48 kHz.
+    pub(super) fn push_samples(&mut self, samples: &[i16]) {
+        if samples.is_empty() {
+            return;
+        }
+        self.queued += samples.len();
+        if let Some(Piece::Samples(queued)) = self.pieces.back_mut() {
+            queued.extend(samples);
+        } else {
+            let samples = samples.iter().copied().collect();
+            self.pieces.push_back(Piece::Samples(samples));
+        }
+    }
+
+    /// Adds a frame that is encoded already.
+    pub(super) fn push_packet(&mut self, packet: Bytes) {
+        self.queued += FRAME_SAMPLES;
+        self.pieces.push_back(Piece::Packet(packet));
+    }
+
+    /// Takes out what is to be heard next.
+    pub(super) fn next(&mut self) -> Next {
+        if self.ending == Ending::Stopped {
+            let rest = match self.take() {
+                Some((Sound::Samples(samples), _)) => samples,
+                Some((Sound::Packet(_), _)) | None => Vec::new(),
+            };
+            return Next::Stopped { rest };
+        }
+        if self.is_dry() {
+            return Next::Dry;
+        }
+        match self.take() {
+            None => Next::Nothing,
+            Some((sound, samples)) => Next::Sound {
+                sound,
+                samples,
+                last: self.ending == Ending::Finished && self.pieces.is_empty(),
+            },
+        }
+    }
+
+    /// Whether the next frame is not complete yet.
+    pub(super) fn is_dry(&self) -> bool {
+        let complete = match self.pieces.front() {
+            None => false,
+            Some(Piece::Packet(_)) => true,
+            Some(Piece::Samples(samples)) => {
+                samples.len() >= FRAME_SAMPLES || self.pieces.len() > 1
+            }
+        };
+        self.ending == Ending::Open && !complete
+    }
+
+    /// The frame in front, filled up with silence, and how many of its samples are sound.
+    fn take(&mut self) -> Option<(Sound, usize)> {
+        let (sound, taken) = match self.pieces.front_mut()? {
+            Piece::Packet(packet) => {
+                let packet = std::mem::take(packet);
+                self.pieces.pop_front();
+                (Sound::Packet(packet), FRAME_SAMPLES)
+            }
+            Piece::Samples(queued) => {
+                let taken = queued.len().min(FRAME_SAMPLES);
+                let mut samples: Vec<i16> = queued.drain(..taken).collect();
+                samples.resize(FRAME_SAMPLES, 0);
+                if queued.is_empty() {
+                    self.pieces.pop_front();
+                }
+                (Sound::Samples(samples), taken)
+            }
+        };
+        self.queued -= taken;
+        Some((sound, taken))
+    }
+}
+
+const fn in_samples(duration: Duration) -> usize {
+    duration.as_millis() as usize * MUMBLE_HZ as usize / 1000
+}
