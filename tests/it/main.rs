@@ -12,6 +12,7 @@ mod company;
 mod typed;
 mod trouble;
 mod joining;
+mod fallback;
 mod scripted_engines;
 mod stage;
 mod command_line;

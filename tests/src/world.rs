@@ -2,6 +2,7 @@
 //!
 //! - [`Engines`]: the real faster-whisper, Ollama and Piper, one set for a test process.
 //! - [`MumbleServer`]: a real murmurd; each one has its own port, folder and certificate.
+//! - [`Proxy`]: a bad network between a user and its server.
 //! - [`scripted`]: engines that do what a test tells them, for trouble and for time.
 //! - [`question`]: sentences as sound, spoken by the real Piper.
 //! - [`Assistant`]: the one that is tried, in the test's own process.
@@ -14,6 +15,7 @@
 mod served;
 mod engines;
 mod murmur;
+mod proxy;
 pub mod scripted;
 pub mod question;
 mod assistant;
@@ -25,3 +27,4 @@ pub use assistant::{Assistant, Urls};
 pub use caller::{Caller, Utterance};
 pub use engines::{Engines, SMALL_MODEL};
 pub use murmur::{Autoban, MumbleServer, Options as MumbleOptions};
+pub use proxy::{Datagram, Direction, Faults, Proxy, Tcp, Udp};
