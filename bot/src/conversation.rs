@@ -111,7 +111,7 @@ impl Conversation {
                 tracing::error!(%error, retry_in_s = retry_in.as_secs(), "not connected");
                 self.forget_everybody();
             }
-            mumble::Event::Denied { reason } => tracing::warn!(reason, "server denied a request"),
+            mumble::Event::Denied(denied) => tracing::warn!(%denied, "server denied a request"),
         }
     }
 

@@ -315,7 +315,7 @@ async fn keep(client: Client, mut events: Events, record: Arc<Record>) {
                 Event::Text(text) => log.texts.push(text),
                 Event::Joined { .. } => log.joined += 1,
                 Event::Lost { error, .. } => log.lost.push(error),
-                Event::Roster(_) | Event::Denied { .. } => {}
+                Event::Roster(_) | Event::Denied(_) => {}
             }
         }
         record.length.send_modify(|length| *length += 1);

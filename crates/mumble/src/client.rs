@@ -12,13 +12,13 @@ use std::{
 };
 
 use resilience::Backoff;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::error::JoinError;
-use crate::event::{Event, To};
-use crate::handle::{Client, Events, MOST_TEXTS, Shared};
+use crate::event::Event;
+use crate::handle::{Client, Events, Shared, Wanted};
 use crate::roster::Roster;
 
 use connection::Connection;
@@ -59,12 +59,8 @@ pub fn join(config: Config, shutdown: CancellationToken) -> (Client, Events) {
         "hear_rate is {rate} Hz, not one of {OPUS_RATES:?}"
     );
     let shared = Arc::new(Shared::default());
-    let (sender, texts) = mpsc::channel(MOST_TEXTS);
     let ended = CancellationToken::new();
-    let client = Client {
-        shared: Arc::clone(&shared),
-        texts: sender,
-    };
+    let (client, wanted) = Client::new(Arc::clone(&shared));
     let events = Events {
         shared: Arc::clone(&shared),
         ended: ended.clone(),
@@ -72,7 +68,7 @@ pub fn join(config: Config, shutdown: CancellationToken) -> (Client, Events) {
     let life = Life {
         config: Arc::new(config),
         shared,
-        texts,
+        wanted,
         shutdown,
     };
     tokio::spawn(async move {
@@ -86,7 +82,7 @@ pub fn join(config: Config, shutdown: CancellationToken) -> (Client, Events) {
 struct Life {
     config: Arc<Config>,
     shared: Arc<Shared>,
-    texts: mpsc::Receiver<(To, String)>,
+    wanted: Wanted,
     shutdown: CancellationToken,
 }
 
@@ -111,7 +107,7 @@ impl Life {
             };
             self.shared.speech.close();
             self.shared.set_roster(Arc::new(Roster::default()));
-            let unsent = std::iter::from_fn(|| self.texts.try_recv().ok()).count();
+            let unsent = self.wanted.drop_all();
             if unsent > 0 {
                 tracing::warn!(unsent, "texts were lost with the connection");
             }
@@ -138,7 +134,7 @@ impl Life {
         let (config, shared) = (Arc::clone(&self.config), Arc::clone(&self.shared));
         let (mut connection, reader) = Connection::new(config, shared, dialled).await;
         let ended = connection
-            .run(reader, &mut self.texts, &self.shutdown)
+            .run(reader, &mut self.wanted, &self.shutdown)
             .await;
         // Whoever is gone need not hear the farewell.
         let _ = timeout(FAREWELL, connection.farewell()).await;

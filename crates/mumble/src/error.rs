@@ -4,6 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
+use crate::denied::Denied;
 use crate::pin::Fingerprint;
 
 /// Why a connection did not come about or did not last.
@@ -113,12 +114,12 @@ pub enum JoinError {
         known: Vec<String>,
     },
     /// The channel exists and the server keeps the user out of it.
-    #[error("the server does not let this user into the channel \"{path}\": {reason}")]
+    #[error("cannot go to the channel \"{path}\": {denied}")]
     ChannelRefused {
         /// As configured.
         path: String,
-        /// What the server said.
-        reason: String,
+        /// What the server does not allow.
+        denied: Denied,
     },
     /// Somebody removed the user from the server.
     #[error("kicked by {by}: {reason}")]

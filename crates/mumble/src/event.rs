@@ -7,6 +7,7 @@ use std::{
 
 use audio::Pcm;
 
+use crate::denied::Denied;
 use crate::error::JoinError;
 
 /// A user's number on the server, given anew at each connection.
@@ -40,11 +41,8 @@ pub enum Event {
     Text(TextMessage),
     /// Somebody came, left or changed; see [`Client::roster`](crate::Client::roster).
     Roster(RosterChange),
-    /// The server refused something that was asked of it.
-    Denied {
-        /// In words.
-        reason: String,
-    },
+    /// The server refused something that no act waits for, such as a text.
+    Denied(Denied),
 }
 
 /// What a server tells about itself when a user joins.

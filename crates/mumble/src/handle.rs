@@ -1,9 +1,12 @@
 //! What the user of this crate holds: a client to act with, and events to react to.
 
+mod acts;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
+use crate::act::{Asked, MOST_ACTS};
 use crate::error::TextError;
 use crate::event::{Event, Stats, To};
 use crate::inbox::Inbox;
@@ -11,16 +14,37 @@ use crate::roster::Roster;
 use crate::speak::{Speech, SpeechQueue};
 
 /// How many texts wait at most for the connection to take them; one more is refused.
-pub(crate) const MOST_TEXTS: usize = 64;
+const MOST_TEXTS: usize = 64;
 
 /// A Mumble user, to be acted with. Clones are the same user.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub(crate) shared: Arc<Shared>,
     pub(crate) texts: mpsc::Sender<(To, String)>,
+    pub(crate) acts: mpsc::Sender<Asked>,
+}
+
+/// What clients want of the connection, at its end of their channels. Texts and acts wait apart:
+/// a long text must not hold up an act.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) texts: mpsc::Receiver<(To, String)>,
+    pub(crate) acts: mpsc::Receiver<Asked>,
 }
 
 impl Client {
+    /// A client, and what it will want.
+    pub(crate) fn new(shared: Arc<Shared>) -> (Self, Wanted) {
+        let (to_say, texts) = mpsc::channel(MOST_TEXTS);
+        let (to_do, acts) = mpsc::channel(MOST_ACTS);
+        let client = Self {
+            shared,
+            texts: to_say,
+            acts: to_do,
+        };
+        (client, Wanted { texts, acts })
+    }
+
     /// Who is on the server now; empty while there is no connection. Cheap.
     pub fn roster(&self) -> Arc<Roster> {
         self.shared.roster()
@@ -73,6 +97,15 @@ impl Client {
 pub struct Events {
     pub(crate) shared: Arc<Shared>,
     pub(crate) ended: tokio_util::sync::CancellationToken,
+}
+
+impl Wanted {
+    /// Takes back all that waits; gives how many texts are lost by it. Whoever asked for an act
+    /// is told that the connection broke.
+    pub(crate) fn drop_all(&mut self) -> usize {
+        while self.acts.try_recv().is_ok() {}
+        std::iter::from_fn(|| self.texts.try_recv().ok()).count()
+    }
 }
 
 impl Events {

@@ -145,6 +145,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::denied::Denied;
     use crate::event::{Heard, SessionId};
 
     fn heard(number: i16, last: bool) -> Event {
@@ -158,9 +159,7 @@ mod tests {
     }
 
     fn denied(number: usize) -> Event {
-        Event::Denied {
-            reason: number.to_string(),
-        }
+        Event::Denied(Denied::Other(number.to_string()))
     }
 
     #[test]
@@ -171,7 +170,7 @@ mod tests {
             inbox.push(heard(number as i16, number == 4));
         }
         assert_eq!(inbox.dropped(), 10);
-        assert!(matches!(inbox.take(), Some(Event::Denied { .. })));
+        assert!(matches!(inbox.take(), Some(Event::Denied(_))));
         assert!(matches!(inbox.take(), Some(Event::Heard(h)) if h.last && h.pcm.is_empty()));
         assert!(matches!(inbox.take(), Some(Event::Heard(h)) if h.pcm.samples()[0] == 10));
     }
@@ -192,6 +191,6 @@ mod tests {
     async fn a_reader_waits_for_the_next_event() {
         let inbox = Inbox::default();
         let (event, ()) = tokio::join!(inbox.next(), async { inbox.push(denied(7)) });
-        assert!(matches!(event, Event::Denied { reason } if reason == "7"));
+        assert!(matches!(event, Event::Denied(Denied::Other(reason)) if reason == "7"));
     }
 }

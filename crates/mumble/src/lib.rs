@@ -10,6 +10,8 @@ mod config;
 mod limiter;
 mod error;
 mod event;
+mod act;
+mod denied;
 mod handle;
 mod client;
 mod identity;
@@ -26,12 +28,15 @@ mod hear;
 mod speak;
 pub mod text;
 mod outbox;
+mod pace;
 mod inbox;
 #[cfg(test)]
 mod oracle;
 
+pub use act::{ActError, Lifetime};
 pub use client::join;
 pub use config::{Config, DEFAULT_BITRATE, DEFAULT_PORT, InvalidPin, Pin};
+pub use denied::{Denied, Permission};
 pub use error::{JoinError, KNOWN_CHANNELS, SpeechError, StateError, TextError};
 pub use event::{
     ChannelId, Event, Heard, RosterChange, ServerInfo, SessionId, Stats, TextMessage, TextScope,

@@ -1,20 +1,11 @@
 //! Texts on their way out: cut to the server's limit, sent no faster than it takes them.
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, time::Instant};
 
 use crate::event::To;
+use crate::pace::Pace;
 use crate::proto::control::TextMessage;
 use crate::text;
-
-/// A server drops what comes faster than one message per second after a burst of five
-/// (`messagelimit`, `messageburst`). It counts a change of channel too, so one is left over.
-const BURST: u32 = 4;
-
-/// A little longer than the server's second, for its clock is not ours.
-const REFILL: Duration = Duration::from_millis(1050);
 
 /// How many pieces of texts wait at most; while it is full no further text is taken.
 const MOST_WAITING: usize = 64;
@@ -28,18 +19,14 @@ const DEFAULT_LIMIT: usize = 5000;
 pub(crate) struct Outbox {
     limit: usize,
     waiting: VecDeque<TextMessage>,
-    leave: u32,
-    refilled: Instant,
 }
 
 impl Outbox {
-    /// An empty one that may send a burst at once.
-    pub(crate) fn new(now: Instant) -> Self {
+    /// An empty one.
+    pub(crate) fn new() -> Self {
         Self {
             limit: DEFAULT_LIMIT,
             waiting: VecDeque::new(),
-            leave: BURST,
-            refilled: now,
         }
     }
 
@@ -68,62 +55,32 @@ impl Outbox {
         }
     }
 
-    /// The next piece that may leave now.
-    pub(crate) fn poll(&mut self, now: Instant) -> Option<TextMessage> {
-        while self.leave < BURST && now >= self.refilled + REFILL {
-            self.leave += 1;
-            self.refilled += REFILL;
-        }
-        if self.leave == BURST {
-            self.refilled = now;
-        }
-        if self.leave == 0 {
+    /// The next piece, if one may leave now.
+    pub(crate) fn poll(&mut self, now: Instant, pace: &mut Pace) -> Option<TextMessage> {
+        if self.waiting.is_empty() || !pace.take(now) {
             return None;
         }
-        let message = self.waiting.pop_front()?;
-        self.leave -= 1;
-        Some(message)
+        self.waiting.pop_front()
     }
 
-    /// When [`Outbox::poll`] will have something; none while nothing waits.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        let wait = if self.leave > 0 {
-            Duration::ZERO
-        } else {
-            REFILL
-        };
-        (!self.waiting.is_empty()).then(|| self.refilled + wait)
+    /// Whether something waits to leave.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{ChannelId, SessionId};
-
-    #[test]
-    fn a_burst_leaves_at_once_and_then_one_per_second() {
-        let start = Instant::now();
-        let mut outbox = Outbox::new(start);
-        for n in 0..7 {
-            outbox.push(To::Channel(ChannelId(3)), &n.to_string());
-        }
-        let sent = |outbox: &mut Outbox, now| std::iter::from_fn(|| outbox.poll(now)).count();
-        assert_eq!(sent(&mut outbox, start), 4);
-        assert_eq!(outbox.deadline(), Some(start + REFILL));
-        assert_eq!(sent(&mut outbox, start + REFILL / 2), 0);
-        assert_eq!(sent(&mut outbox, start + REFILL), 1);
-        assert_eq!(sent(&mut outbox, start + 3 * REFILL), 2);
-        assert_eq!(outbox.deadline(), None);
-    }
+    use crate::event::SessionId;
 
     #[test]
     fn a_long_text_goes_in_pieces_in_order() {
         let now = Instant::now();
-        let mut outbox = Outbox::new(now);
+        let (mut outbox, mut pace) = (Outbox::new(), Pace::new(now));
         outbox.set_limit(12);
         outbox.push(To::User(SessionId(9)), "one & two, three");
-        let pieces: Vec<String> = std::iter::from_fn(|| outbox.poll(now))
+        let pieces: Vec<String> = std::iter::from_fn(|| outbox.poll(now, &mut pace))
             .filter_map(|piece| piece.message)
             .collect();
         assert_eq!(pieces, ["one &amp;", "two, three"]);

@@ -4,6 +4,7 @@
 //! `handle_timeout` when `deadline` has come, and after each of these takes everything out of
 //! `poll`. An error ends the connection.
 
+mod acts;
 mod login;
 mod refusal;
 mod voice;
@@ -26,11 +27,14 @@ use crate::event::{
 };
 use crate::hear::Hearing;
 use crate::outbox::Outbox;
+use crate::pace::Pace;
 use crate::proto::control as proto;
 use crate::roster::Roster;
 use crate::speak::{Mouth, SpeechQueue};
 use crate::text;
 
+use acts::Acts;
+pub(crate) use acts::Answer;
 use link::{Link, LinkAction, PING_EVERY, RoundTrip, Route};
 
 /// How long the login may take, from the TLS handshake's end to being in the channel.
@@ -48,6 +52,8 @@ pub(crate) enum Output {
     Datagram(Vec<u8>),
     /// Tell the user of this crate.
     Event(Event),
+    /// Tell who asked for an act.
+    Answer(Answer),
 }
 
 /// A connection's state.
@@ -71,6 +77,8 @@ pub(crate) struct Session {
     mouth: Mouth,
     queue: Arc<SpeechQueue>,
     outbox: Outbox,
+    acts: Acts,
+    pace: Pace,
     output: VecDeque<Output>,
 }
 
@@ -119,7 +127,9 @@ impl Session {
             hearing: Hearing::new(config.hear_rate),
             mouth: Mouth::new(now, Arc::clone(&queue), config.bitrate),
             queue,
-            outbox: Outbox::new(now),
+            outbox: Outbox::new(),
+            acts: Acts::default(),
+            pace: Pace::new(now),
             output: VecDeque::new(),
             config,
         };
@@ -138,6 +148,7 @@ impl Session {
     ) -> Result<(), JoinError> {
         self.heard_from = now;
         self.packets.tcp = self.packets.tcp.wrapping_add(1);
+        let outcome = self.answer_in(&message);
         match message {
             Control::UdpTunnel(datagram) => self.handle_plain(now, Route::Tunnel, datagram),
             Control::Version(version) => self.handle_version(version),
@@ -154,13 +165,16 @@ impl Session {
             }
             Control::UserState(state) => self.handle_user_state(state),
             Control::UserRemove(remove) => self.handle_user_remove(remove)?,
-            Control::ServerSync(sync) => self.handle_sync(sync)?,
+            Control::ServerSync(sync) => self.handle_sync(now, sync)?,
             Control::ServerConfig(config) => self.handle_server_config(config),
             Control::Ping(ping) => self.handle_ping(now, ping),
             Control::TextMessage(message) => self.handle_text(message),
             Control::PermissionDenied(denied) => self.handle_denied(denied)?,
             // Opus is spoken by every server since 1.2.4; what else they say of codecs is past.
             Control::CodecVersion(_) | Control::Authenticate(_) => {}
+        }
+        if let Some(outcome) = outcome {
+            self.settle(outcome);
         }
         Ok(())
     }
@@ -195,7 +209,8 @@ impl Session {
             self.output.push_back(Output::Event(Event::Heard(heard)));
         }
         if self.phase == Phase::Joined {
-            while let Some(message) = self.outbox.poll(now) {
+            self.run_acts(now);
+            while let Some(message) = self.outbox.poll(now, &mut self.pace) {
                 self.send(Control::TextMessage(message));
             }
             while let Some(frame) = self.mouth.poll(now) {
@@ -210,11 +225,13 @@ impl Session {
         let joined = self.phase == Phase::Joined;
         let login = (!joined).then(|| self.begun + LOGIN_TIME);
         let speech = self.mouth.deadline().filter(|_| joined);
-        let text = self.outbox.deadline().filter(|_| joined);
+        let text = (joined && self.outbox.is_waiting()).then(|| self.pace.ready());
+        let act = self.acts_deadline().filter(|_| joined);
         [
             login,
             speech,
             text,
+            act,
             self.link.deadline(),
             self.hearing.deadline(),
         ]

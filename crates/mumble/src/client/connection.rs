@@ -11,7 +11,6 @@ use futures::StreamExt;
 use tokio::{
     io::{AsyncWriteExt, ReadHalf, WriteHalf},
     net::{TcpStream, UdpSocket},
-    sync::mpsc,
     time::sleep_until,
 };
 use tokio_rustls::client::TlsStream;
@@ -24,8 +23,8 @@ use super::{Dialled, dial::certificate_refused, now};
 use crate::config::Config;
 use crate::control::{Control, ControlCodec, ControlError};
 use crate::error::JoinError;
-use crate::event::{Event, To};
-use crate::handle::Shared;
+use crate::event::Event;
+use crate::handle::{Shared, Wanted};
 use crate::session::{Output, Session};
 
 /// How much may wait to be written before the voice in it is dropped, in bytes (half a second
@@ -84,7 +83,7 @@ impl Connection {
     pub(super) async fn run(
         &mut self,
         reader: ReadHalf<TlsStream<TcpStream>>,
-        texts: &mut mpsc::Receiver<(To, String)>,
+        wanted: &mut Wanted,
         shutdown: &CancellationToken,
     ) -> Result<(), JoinError> {
         let shared = Arc::clone(&self.shared);
@@ -112,7 +111,10 @@ impl Connection {
                     None => return Err(self.broken(io::ErrorKind::UnexpectedEof.into())),
                 },
                 () = shared.inbox.taken(), if !has_room => {}
-                Some((to, text)) = texts.recv(), if self.session.has_room_for_text() => {
+                Some(asked) = wanted.acts.recv(), if self.session.has_room_for_act() => {
+                    self.session.act(asked);
+                }
+                Some((to, text)) = wanted.texts.recv(), if self.session.has_room_for_text() => {
                     self.session.send_text(to, &text);
                 }
                 () = shared.speech.wake.notified() => {}
@@ -150,6 +152,7 @@ impl Connection {
                     }
                     self.shared.inbox.push(event);
                 }
+                Output::Answer(answer) => answer.give(),
             }
         }
         Ok(())

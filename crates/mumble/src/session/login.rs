@@ -1,6 +1,6 @@
 //! The login: who we are, who is there, and the way to the channel.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use secrecy::ExposeSecret;
 
@@ -84,7 +84,11 @@ impl Session {
         self.dialect = Dialect::of(self.server.version);
     }
 
-    pub(super) fn handle_sync(&mut self, sync: proto::ServerSync) -> Result<(), JoinError> {
+    pub(super) fn handle_sync(
+        &mut self,
+        now: Instant,
+        sync: proto::ServerSync,
+    ) -> Result<(), JoinError> {
         if self.phase != Phase::Login {
             return Ok(());
         }
@@ -97,11 +101,11 @@ impl Session {
         }
         self.limit_bandwidth(sync.max_bandwidth);
         self.server.welcome = text::plain(&sync.welcome_text.unwrap_or_default());
-        self.enter()
+        self.enter(now)
     }
 
     /// Goes to the configured channel.
-    pub(super) fn enter(&mut self) -> Result<(), JoinError> {
+    fn enter(&mut self, now: Instant) -> Result<(), JoinError> {
         let Some(path) = self.config.channel.clone() else {
             self.joined();
             return Ok(());
@@ -123,6 +127,7 @@ impl Session {
             self.phase = Phase::Entering(target);
             let session = me.map(|me| me.session.0);
             let channel_id = Some(target.0);
+            self.pace.take(now);
             self.send(Control::UserState(proto::UserState {
                 session,
                 channel_id,
@@ -164,15 +169,16 @@ impl Session {
         &mut self,
         denied: proto::PermissionDenied,
     ) -> Result<(), JoinError> {
-        let reason = refusal::denied(denied);
+        if self.deny_act(&denied) {
+            return Ok(());
+        }
+        let denied = refusal::denied(&self.roster, &denied);
         match self.phase {
             Phase::Entering(_) => {
                 let path = self.config.channel.clone().unwrap_or_default();
-                return Err(JoinError::ChannelRefused { path, reason });
+                return Err(JoinError::ChannelRefused { path, denied });
             }
-            Phase::Joined => self
-                .output
-                .push_back(Output::Event(Event::Denied { reason })),
+            Phase::Joined => self.output.push_back(Output::Event(Event::Denied(denied))),
             Phase::Login => {}
         }
         Ok(())

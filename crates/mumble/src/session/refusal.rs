@@ -1,8 +1,11 @@
 //! What a server's refusals mean, in this crate's words.
 
 use crate::config::Config;
+use crate::denied::{Denied, Permission};
 use crate::error::JoinError;
+use crate::event::{ChannelId, SessionId};
 use crate::proto::control::{PermissionDenied, Reject};
+use crate::roster::Roster;
 use crate::text;
 
 /// Why the login failed.
@@ -23,36 +26,41 @@ pub(super) fn rejected(config: &Config, reject: Reject) -> JoinError {
     }
 }
 
-/// What the server did not allow, in words.
-pub(super) fn denied(denied: PermissionDenied) -> String {
-    if let Some(reason) = denied
-        .reason
-        .map(|reason| text::plain(&reason))
-        .filter(|r| !r.is_empty())
-    {
-        return reason;
-    }
+/// What the server did not allow.
+pub(super) fn denied(roster: &Roster, denied: &PermissionDenied) -> Denied {
+    let reason = denied.reason.as_deref().map(text::plain);
+    let reason = reason.filter(|reason| !reason.is_empty());
     // The numbers are those of `PermissionDenied.DenyType` in the protocol.
-    match denied.r#type.unwrap_or_default() {
-        1 => format!(
-            "no permission to {}",
-            permission(denied.permission.unwrap_or_default())
-        ),
-        4 => "the text is too long for the server".to_owned(),
-        7 => "a certificate is needed".to_owned(),
-        9 => "the channel is full".to_owned(),
-        other => format!("the server gave no reason (kind {other})"),
+    match (denied.r#type.unwrap_or_default(), reason) {
+        (1, _) => Denied::Permission {
+            permission: Permission::from_bits(denied.permission.unwrap_or_default()),
+            channel: denied
+                .channel_id
+                .and_then(|id| roster.path(ChannelId(id)))
+                .unwrap_or_else(|| "a channel".to_owned()),
+            who: who(roster, denied.session.map(SessionId)),
+        },
+        (2, _) => Denied::SuperUser,
+        (3, _) => Denied::ChannelName,
+        (4, _) => Denied::TextTooLong,
+        (6, _) => Denied::TemporaryChannel,
+        (7, _) => Denied::MissingCertificate,
+        (8, _) => Denied::UserName(denied.name.clone().unwrap_or_default()),
+        (9, _) => Denied::ChannelFull,
+        (10, _) => Denied::NestingLimit,
+        (11, _) => Denied::ChannelCountLimit,
+        (12, _) => Denied::ChannelListenerLimit,
+        (13, _) => Denied::UserListenerLimit,
+        (_, Some(reason)) => Denied::Other(reason),
+        (kind, None) => Denied::Other(format!("it gave no reason (kind {kind})")),
     }
 }
 
-/// The permission that a bit stands for, as the clients' editors call it.
-fn permission(bit: u32) -> &'static str {
-    match bit {
-        0x2 => "traverse the channel",
-        0x4 => "enter the channel",
-        0x8 => "speak here",
-        0x100 => "whisper",
-        0x200 => "write text messages here",
-        _ => "do that",
+fn who(roster: &Roster, session: Option<SessionId>) -> String {
+    let other = session.filter(|&session| roster.me().is_none_or(|me| me.session != session));
+    match other.map(|session| roster.user(session)) {
+        None => "this user".to_owned(),
+        Some(Some(user)) => user.name.clone(),
+        Some(None) => "somebody who left".to_owned(),
     }
 }
