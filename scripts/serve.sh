@@ -9,6 +9,7 @@
 # in DIR (default: a temporary folder that goes with it).
 #
 # Environment:
+#   MUMBLE_RELEASE              1.3 or 1.5; default: whatever server the machine has
 #   MUMBLE_INI_EXTRA            lines for murmurd's settings, which win over ours
 #   MUMBLE_CHANNELS             channels to make under Root, one a line
 #   MUMBLE_SUPERUSER_PASSWORD   default: a random one, in DIR/superuser
@@ -32,6 +33,7 @@ main() {
     mumble | whisper | piper | ollama) ;;
     *) die "$EX_USAGE" "no server is called '$PART': mumble whisper piper ollama" ;;
     esac
+    [ "$PART" != mumble ] || choose_murmurd
     ! port_taken "$PORT" || die "$EX_UNAVAILABLE" "$PART: port $PORT is taken"
 
     exec {INPUT}<&0
@@ -105,8 +107,8 @@ end_server() {
     kill -KILL -- "-$SERVER" 2>/dev/null || true
 }
 
-# The folder of the server. murmurd, started as root, becomes the user mumble-server: then the
-# folder is that user's, and lies where that user can go.
+# The folder of the server. A packaged murmurd, started as root, becomes the user mumble-server:
+# then the folder is that user's, and lies where that user can go.
 lay_folder() {
     DIR=$1
     if [ -z "$DIR" ]; then
@@ -116,18 +118,27 @@ lay_folder() {
     mkdir -p "$DIR"
     DIR=$(cd "$DIR" && pwd)
     [ "$PART" = mumble ] && [ "$(id -u)" -eq 0 ] || return 0
-    chown mumble-server "$DIR"
+    chown "$MURMURD_USER" "$DIR"
     chmod 0700 "$DIR"
-    setpriv --reuid mumble-server --clear-groups test -w "$DIR" || die "$EX_UNAVAILABLE" \
-        "murmurd runs as the user mumble-server, who cannot reach $DIR: name a folder that it can"
+    setpriv --reuid "$MURMURD_USER" --clear-groups test -w "$DIR" || die "$EX_UNAVAILABLE" \
+        "murmurd runs as the user $MURMURD_USER, who cannot reach $DIR: name a folder that it can"
 }
 
 # --- Mumble --------------------------------------------------------------------------------
 
+choose_murmurd() {
+    local release=${MUMBLE_RELEASE:-} part=apt
+    [ -z "$release" ] || part=servers
+    case $release in
+    '' | 1.3 | 1.5) ;;
+    *) die "$EX_USAGE" "MUMBLE_RELEASE is '$release': it can be 1.3, 1.5 or nothing" ;;
+    esac
+    murmurd_of "$release" || die "$EX_UNAVAILABLE" \
+        "no Mumble server${release:+ $release} is installed: run scripts/install.sh ${part}"
+}
+
 start_mumble() {
-    local murmurd ini=$DIR/murmur.ini password=${MUMBLE_SUPERUSER_PASSWORD:-}
-    murmurd=$(command -v murmurd || command -v mumble-server) ||
-        die "$EX_UNAVAILABLE" "no Mumble server is installed: run scripts/install.sh apt"
+    local ini=$DIR/murmur.ini password=${MUMBLE_SUPERUSER_PASSWORD:-}
     # The first of two equal keys is lost, so MUMBLE_INI_EXTRA may change any of these.
     cat >"$ini" <<INI
 database=$DIR/database.sqlite
@@ -137,15 +148,16 @@ users=100
 bandwidth=130000
 bonjour=false
 registerName=Mumble-AI
+$([ "$(id -u)" -ne 0 ] || echo "uname=$MURMURD_USER")
 ${MUMBLE_INI_EXTRA:-}
 INI
     [ -n "$password" ] || password=$(head -c 12 /dev/urandom | base64)
     (umask 077 && printf '%s\n' "$password" >"$DIR/superuser")
-    [ "$(id -u)" -ne 0 ] || chown mumble-server "$ini"
+    [ "$(id -u)" -ne 0 ] || chown "$MURMURD_USER" "$ini"
     # Makes the tables, sets the password, ends.
-    "$murmurd" -ini "$ini" -supw "$password" >"$DIR/log" 2>&1 </dev/null || true
+    "${MURMURD[@]}" -ini "$ini" -supw "$password" >"$DIR/log" 2>&1 </dev/null || true
     [ -z "${MUMBLE_CHANNELS:-}" ] || make_channels
-    launch "$murmurd" -ini "$ini" -fg
+    launch "${MURMURD[@]}" -ini "$ini" -fg
 }
 
 make_channels() {
@@ -157,7 +169,7 @@ with sqlite3.connect(sys.argv[1]) as db:
             "INSERT OR IGNORE INTO channels (server_id, channel_id, parent_id, name, inheritacl)"
             " VALUES (1, ?, 0, ?, 1)", (channel, name))
 PY
-    [ "$(id -u)" -ne 0 ] || chown mumble-server "$DIR"/database.sqlite*
+    [ "$(id -u)" -ne 0 ] || chown "$MURMURD_USER" "$DIR"/database.sqlite*
 }
 
 ready_mumble() { port_taken "$PORT" && answers_mumble 127.0.0.1 "$PORT"; }

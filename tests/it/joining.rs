@@ -6,7 +6,7 @@ use mumble::{Config, ConnectionLimit, Event, JoinError};
 use tempfile::TempDir;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use world::{Autoban, Caller, MumbleOptions, MumbleServer};
+use world::{Autoban, Caller, MumbleOptions, MumbleServer, Release};
 
 /// How long a refusal may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -36,26 +36,31 @@ async fn refusal(server: &MumbleServer, change: impl FnOnce(&mut Config)) -> Joi
 
 #[tokio::test]
 async fn a_wrong_password_is_said_with_the_setting_to_check() {
-    let server = MumbleServer::start(MumbleOptions {
-        password: Some("open sesame".into()),
-        ..MumbleOptions::default()
-    });
-    let error = refusal(&server, |config| config.password = Some("guess".into())).await;
-    assert!(matches!(error, JoinError::WrongPassword { .. }), "{error}");
-    assert!(error.to_string().contains("MUMBLE_PASSWORD"), "{error}");
-    let right = |config: &mut Config| config.password = Some("open sesame".into());
-    Caller::join_with(&server, "Ann", right).await;
+    for release in Release::ALL {
+        let server = MumbleServer::start(MumbleOptions {
+            release,
+            password: Some("open sesame".into()),
+            ..MumbleOptions::default()
+        });
+        let error = refusal(&server, |config| config.password = Some("guess".into())).await;
+        assert!(matches!(error, JoinError::WrongPassword { .. }), "{error}");
+        assert!(error.to_string().contains("MUMBLE_PASSWORD"), "{error}");
+        let right = |config: &mut Config| config.password = Some("open sesame".into());
+        Caller::join_with(&server, "Ann", right).await;
+    }
 }
 
 #[tokio::test]
 async fn who_is_put_out_by_a_user_of_the_same_name_is_told() {
-    let server = MumbleServer::start(MumbleOptions::default());
-    let first = Caller::join(&server, "Ann").await;
-    // From another address the server would refuse the name; from the same one it takes the
-    // newcomer for the same person, whose connection broke.
-    let _second = Caller::join(&server, "Ann").await;
-    let lost = first.loses(1).await;
-    assert!(!lost[0].is_empty() && !lost[0].contains('\n'), "{lost:?}");
+    for release in Release::ALL {
+        let server = MumbleServer::of(release);
+        let first = Caller::join(&server, "Ann").await;
+        // From another address the server would refuse the name; from the same one it takes the
+        // newcomer for the same person, whose connection broke.
+        let _second = Caller::join(&server, "Ann").await;
+        let lost = first.loses(1).await;
+        assert!(!lost[0].is_empty() && !lost[0].contains('\n'), "{lost:?}");
+    }
 }
 
 #[tokio::test]
@@ -72,48 +77,59 @@ async fn an_unknown_channel_is_said_with_those_that_exist() {
 
 #[tokio::test]
 async fn a_server_that_restarts_is_joined_again() {
-    let mut server = MumbleServer::start(MumbleOptions::default());
-    let caller = Caller::join(&server, "Ann").await;
-    server.stop();
-    caller.loses(1).await;
-    server.start_again();
-    caller.joins(2).await;
+    for release in Release::ALL {
+        let mut server = MumbleServer::of(release);
+        let caller = Caller::join(&server, "Ann").await;
+        server.stop();
+        caller.loses(1).await;
+        server.start_again();
+        caller.joins(2).await;
+    }
 }
 
 #[tokio::test]
 async fn another_certificate_is_refused_with_the_command_that_accepts_it() {
-    let mut server = MumbleServer::start(MumbleOptions::default());
-    let caller = Caller::join(&server, "Ann").await;
-    server.start_as_another();
-    let address = format!("mumble-ai trust 127.0.0.1:{}", server.port());
-    for times in 1.. {
-        let lost = caller.loses(times).await;
-        if lost.iter().any(|line| line.contains(&address)) {
-            return;
+    for release in Release::ALL {
+        let mut server = MumbleServer::of(release);
+        let caller = Caller::join(&server, "Ann").await;
+        server.start_as_another();
+        let address = format!("mumble-ai trust 127.0.0.1:{}", server.port());
+        for times in 1.. {
+            let lost = caller.loses(times).await;
+            if lost.iter().any(|line| line.contains(&address)) {
+                break;
+            }
         }
     }
 }
 
 #[tokio::test]
 async fn a_server_that_hangs_is_given_up_in_time() {
-    let server = MumbleServer::start(MumbleOptions::default());
-    let caller = Caller::join(&server, "Ann").await;
-    server.freeze();
-    caller.loses(1).await;
-    server.thaw();
-    caller.joins(2).await;
+    // Slow, as patience is: on both at once.
+    let [old, new] = Release::ALL.map(|release| async move {
+        let server = MumbleServer::of(release);
+        let caller = Caller::join(&server, "Ann").await;
+        server.freeze();
+        caller.loses(1).await;
+        server.thaw();
+        caller.joins(2).await;
+    });
+    tokio::join!(old, new);
 }
 
 #[tokio::test]
 async fn as_many_connections_as_are_allowed_bring_no_ban() {
-    let server = MumbleServer::start(MumbleOptions {
-        autoban: Autoban::AsShipped,
-        ..MumbleOptions::default()
-    });
-    let limit = ConnectionLimit::new();
-    while limit.wait(Instant::now()).is_zero() {
-        Caller::join_with(&server, "Ann", |config| config.limit = limit.clone()).await;
+    for release in Release::ALL {
+        let server = MumbleServer::start(MumbleOptions {
+            release,
+            autoban: Autoban::AsShipped,
+            ..MumbleOptions::default()
+        });
+        let limit = ConnectionLimit::new();
+        while limit.wait(Instant::now()).is_zero() {
+            Caller::join_with(&server, "Ann", |config| config.limit = limit.clone()).await;
+        }
+        // One that does not count with them: the address is not banned.
+        Caller::join(&server, "Bob").await;
     }
-    // One that does not count with them: the address is not banned.
-    Caller::join(&server, "Bob").await;
 }

@@ -20,6 +20,8 @@ pub struct MumbleServer {
 /// What is not the same for every server.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// Which murmurd. Default: 1.3.
+    pub release: Release,
     /// Password that everybody needs to join. Default: none.
     pub password: Option<String>,
     /// Whether an address that connects often is banned. Default: never.
@@ -28,6 +30,37 @@ pub struct Options {
     pub channels: Vec<String>,
     /// Further lines for its settings file, such as `textmessagelength=128`.
     pub settings: Vec<String>,
+}
+
+/// A release of murmurd, by what it speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Release {
+    /// 1.3.4, of Debian bookworm: voice in the legacy format.
+    #[default]
+    V1_3,
+    /// 1.5.735, of Debian trixie: voice in the protobuf format.
+    V1_5,
+}
+
+impl Release {
+    /// Both, for `for release in Release::ALL`.
+    pub const ALL: [Self; 2] = [Self::V1_3, Self::V1_5];
+
+    /// What the server says of its version: major, minor, patch.
+    pub fn version(self) -> (u16, u16, u16) {
+        match self {
+            Self::V1_3 => (1, 3, 4),
+            Self::V1_5 => (1, 5, 735),
+        }
+    }
+
+    /// As `scripts/serve.sh` calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::V1_3 => "1.3",
+            Self::V1_5 => "1.5",
+        }
+    }
 }
 
 /// Whether murmurd bans addresses that connect often.
@@ -46,6 +79,8 @@ impl MumbleServer {
 
     /// Starts a server and waits until it answers.
     pub fn start(options: Options) -> Self {
+        // Seen only when the test fails, which may run on several.
+        println!("a Mumble server {} is started", options.release.name());
         let folder = TempDir::new().expect("there is room for temporary files");
         let mut server = Self {
             options,
@@ -55,6 +90,19 @@ impl MumbleServer {
         };
         server.start_again();
         server
+    }
+
+    /// Starts a server of this release, with nothing else unusual.
+    pub fn of(release: Release) -> Self {
+        Self::start(Options {
+            release,
+            ..Options::default()
+        })
+    }
+
+    /// Which release it is.
+    pub fn release(&self) -> Release {
+        self.options.release
     }
 
     /// Where it listens, TCP and UDP.
@@ -80,7 +128,8 @@ impl MumbleServer {
     /// Starts it again after [`MumbleServer::stop`]: same port, same certificate, same users.
     pub fn start_again(&mut self) {
         self.stop();
-        let mut settings = Vec::new();
+        // Left to itself, 1.5 measures for a second how often it should hash a password.
+        let mut settings = vec!["kdfiterations=1000".to_owned()];
         if let Some(password) = &self.options.password {
             settings.push(format!("serverpassword={password}"));
         }
@@ -92,6 +141,7 @@ impl MumbleServer {
         }
         settings.extend(self.options.settings.iter().cloned());
         let environment = [
+            ("MUMBLE_RELEASE", self.options.release.name().to_owned()),
             ("MUMBLE_INI_EXTRA", settings.join("\n")),
             ("MUMBLE_CHANNELS", self.options.channels.join("\n")),
             (

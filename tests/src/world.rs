@@ -26,5 +26,5 @@ pub mod figures;
 pub use assistant::{Assistant, Urls};
 pub use caller::{Caller, Utterance};
 pub use engines::{Engines, SMALL_MODEL};
-pub use murmur::{Autoban, MumbleServer, Options as MumbleOptions};
+pub use murmur::{Autoban, MumbleServer, Options as MumbleOptions, Release};
 pub use proxy::{Datagram, Direction, Faults, Proxy, Tcp, Udp};
