@@ -20,7 +20,7 @@ pub mod trust;
 mod session;
 mod proto;
 mod control;
-mod crypt;
+pub mod crypt;
 mod datagram;
 mod varint;
 mod roster;

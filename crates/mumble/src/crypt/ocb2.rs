@@ -10,7 +10,7 @@
 use std::fmt;
 
 use aes::{
-    Aes128,
+    Aes128, Block,
     cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit},
 };
 
@@ -19,6 +19,10 @@ pub(super) const BLOCK: usize = 16;
 
 /// Bytes of the tag that are sent.
 pub(super) const TAG: usize = 3;
+
+/// Blocks that are given to the processor at once: as many as its AES instructions work on side
+/// by side.
+const AT_ONCE: usize = 8;
 
 /// The cipher under one key.
 pub(super) struct Ocb2 {
@@ -36,17 +40,28 @@ impl Ocb2 {
     pub(super) fn seal(&self, nonce: &[u8; BLOCK], text: &mut [u8]) -> [u8; TAG] {
         let mut delta = self.encrypt(u128::from_be_bytes(*nonce));
         let mut checksum = 0;
-        let (blocks, last) = text.split_at_mut(whole_blocks(text.len()));
-        let block_count = blocks.len() / BLOCK;
-        for (at, block) in blocks.chunks_exact_mut(BLOCK).enumerate() {
-            let mut plain = load(block);
+        let (blocks, last) = blocks_and_last(text);
+        if let Some(block) = blocks.last_mut() {
+            let plain = load(block);
             let looks_like_a_length = plain >> 8 == 0;
-            if at + 1 == block_count && looks_like_a_length {
-                plain ^= 1 << 120;
+            if looks_like_a_length {
+                store(block, plain ^ 1 << 120);
             }
-            delta = double(delta);
-            checksum ^= plain;
-            store(block, self.encrypt(plain ^ delta) ^ delta);
+        }
+        for blocks in blocks.chunks_mut(AT_ONCE) {
+            let mut masks = [0; AT_ONCE];
+            for (block, mask) in blocks.iter_mut().zip(&mut masks) {
+                delta = double(delta);
+                *mask = delta;
+                let plain = load(block);
+                checksum ^= plain;
+                store(block, plain ^ delta);
+            }
+            self.aes.encrypt_blocks(blocks);
+            for (block, mask) in blocks.iter_mut().zip(masks) {
+                let sealed = load(block) ^ mask;
+                store(block, sealed);
+            }
         }
         delta = double(delta);
         let pad = self.encrypt(bit_length(last) ^ delta);
@@ -61,12 +76,21 @@ impl Ocb2 {
     pub(super) fn open(&self, nonce: &[u8; BLOCK], text: &mut [u8], tag: &[u8; TAG]) -> bool {
         let mut delta = self.encrypt(u128::from_be_bytes(*nonce));
         let mut checksum = 0;
-        let (blocks, last) = text.split_at_mut(whole_blocks(text.len()));
-        for block in blocks.chunks_exact_mut(BLOCK) {
-            delta = double(delta);
-            let plain = self.decrypt(load(block) ^ delta) ^ delta;
-            checksum ^= plain;
-            store(block, plain);
+        let (blocks, last) = blocks_and_last(text);
+        for blocks in blocks.chunks_mut(AT_ONCE) {
+            let mut masks = [0; AT_ONCE];
+            for (block, mask) in blocks.iter_mut().zip(&mut masks) {
+                delta = double(delta);
+                *mask = delta;
+                let masked = load(block) ^ delta;
+                store(block, masked);
+            }
+            self.aes.decrypt_blocks(blocks);
+            for (block, mask) in blocks.iter_mut().zip(masks) {
+                let plain = load(block) ^ mask;
+                checksum ^= plain;
+                store(block, plain);
+            }
         }
         delta = double(delta);
         let pad = self.encrypt(bit_length(last) ^ delta);
@@ -93,12 +117,6 @@ impl Ocb2 {
         self.aes.encrypt_block(&mut bytes);
         u128::from_be_bytes(bytes.into())
     }
-
-    fn decrypt(&self, block: u128) -> u128 {
-        let mut bytes = block.to_be_bytes().into();
-        self.aes.decrypt_block(&mut bytes);
-        u128::from_be_bytes(bytes.into())
-    }
 }
 
 impl fmt::Debug for Ocb2 {
@@ -108,9 +126,10 @@ impl fmt::Debug for Ocb2 {
     }
 }
 
-/// Bytes in front of the last block, which is never empty unless the text is.
-fn whole_blocks(length: usize) -> usize {
-    length.saturating_sub(1) / BLOCK * BLOCK
+/// Cuts a text before its last block, which may be short but is never empty unless the text is.
+fn blocks_and_last(text: &mut [u8]) -> (&mut [Block], &mut [u8]) {
+    let (blocks, last) = text.split_at_mut(text.len().saturating_sub(1) / BLOCK * BLOCK);
+    (Block::slice_as_chunks_mut(blocks).0, last)
 }
 
 /// Doubling in GF(2^128), polynomial x^128 + x^7 + x^2 + x + 1.
