@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use world::question::{self, CAPITAL_OF_FRANCE};
 use world::scripted::Play;
-use world::{Assistant, Caller};
+use world::{Assistant, Caller, MumbleServer, Release};
 
 use crate::stage::Stage;
 
@@ -20,11 +20,13 @@ async fn say(stage: &Stage, caller: &Caller, text: &str) {
 
 #[tokio::test]
 async fn alone_with_one_person_every_turn_is_answered() {
-    let stage = Stage::set("", "It is noon.", SENTENCE, &[]);
-    let mut ann = stage.caller("Ann").await;
-    say(&stage, &ann, "What time is it?").await;
-    ann.hears(Assistant::NAME).await;
-    assert!(stage.questions()[0].contains("What time is it?"));
+    for release in Release::ALL {
+        let stage = Stage::set_on(MumbleServer::of(release), "", "It is noon.", SENTENCE, &[]);
+        let mut ann = stage.caller("Ann").await;
+        say(&stage, &ann, "What time is it?").await;
+        ann.hears(Assistant::NAME).await;
+        assert!(stage.questions()[0].contains("What time is it?"));
+    }
 }
 
 #[tokio::test]

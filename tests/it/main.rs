@@ -12,6 +12,7 @@ mod company;
 mod typed;
 mod trouble;
 mod joining;
+mod releases;
 mod fallback;
 mod scripted_engines;
 mod stage;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mumble::TextScope;
 use world::scripted::Play;
-use world::{Assistant, MumbleOptions, MumbleServer};
+use world::{Assistant, MumbleOptions, MumbleServer, Release};
 
 use crate::stage::Stage;
 
@@ -12,35 +12,45 @@ const SENTENCE: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn a_message_to_the_channel_is_answered_in_the_channel() {
-    let stage = Stage::set("", "It is noon.", SENTENCE, &[]);
-    let mut ann = stage.caller("Ann").await;
-    ann.write("What time is it?");
-    let answer = ann.reads().await;
-    assert_eq!(answer.text, "It is noon.");
-    assert_eq!(answer.from_name, Assistant::NAME);
-    assert!(matches!(answer.to, TextScope::Channel(_)), "{answer:?}");
-    assert!(stage.spoken().is_empty(), "it was not asked aloud");
+    for release in Release::ALL {
+        let stage = Stage::set_on(MumbleServer::of(release), "", "It is noon.", SENTENCE, &[]);
+        let mut ann = stage.caller("Ann").await;
+        ann.write("What time is it?");
+        let answer = ann.reads().await;
+        assert_eq!(answer.text, "It is noon.");
+        assert_eq!(answer.from_name, Assistant::NAME);
+        assert!(matches!(answer.to, TextScope::Channel(_)), "{answer:?}");
+        assert!(stage.spoken().is_empty(), "it was not asked aloud");
+    }
 }
 
 #[tokio::test]
 async fn a_private_message_is_answered_privately() {
-    let stage = Stage::set("", "It is a secret.", SENTENCE, &[]);
-    let mut ann = stage.caller("Ann").await;
-    let mut bob = stage.caller("Bob").await;
-    ann.write_to(Assistant::NAME, "What is it?");
-    let answer = ann.reads().await;
-    assert_eq!(answer.text, "It is a secret.");
-    assert_eq!(answer.to, TextScope::Private);
-    // What Bob reads next is what is typed after it, to everybody.
-    stage.chat.always(Play::Answer("Hello all.".into()));
-    ann.write(&format!("{}, say hello!", Assistant::NAME));
-    let read = loop {
-        let text = bob.reads().await;
-        if text.from_name == Assistant::NAME {
-            break text.text;
-        }
-    };
-    assert_eq!(read, "Hello all.");
+    for release in Release::ALL {
+        let stage = Stage::set_on(
+            MumbleServer::of(release),
+            "",
+            "It is a secret.",
+            SENTENCE,
+            &[],
+        );
+        let mut ann = stage.caller("Ann").await;
+        let mut bob = stage.caller("Bob").await;
+        ann.write_to(Assistant::NAME, "What is it?");
+        let answer = ann.reads().await;
+        assert_eq!(answer.text, "It is a secret.");
+        assert_eq!(answer.to, TextScope::Private);
+        // What Bob reads next is what is typed after it, to everybody.
+        stage.chat.always(Play::Answer("Hello all.".into()));
+        ann.write(&format!("{}, say hello!", Assistant::NAME));
+        let read = loop {
+            let text = bob.reads().await;
+            if text.from_name == Assistant::NAME {
+                break text.text;
+            }
+        };
+        assert_eq!(read, "Hello all.");
+    }
 }
 
 #[tokio::test]

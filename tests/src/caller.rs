@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use audio::{MUMBLE_HZ, Pcm};
 use mumble::{
-    Client, Config, ConnectionLimit, Event, Events, Heard, JoinError, Speech, TextMessage, To,
+    Client, Config, ConnectionLimit, Event, Events, Heard, JoinError, ServerInfo, Speech,
+    TextMessage, To,
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -64,6 +65,8 @@ struct Log {
     heard: Vec<(String, Heard)>,
     texts: Vec<TextMessage>,
     joined: usize,
+    /// As it was told at the last time that it joined.
+    server: Option<ServerInfo>,
     lost: Vec<JoinError>,
 }
 
@@ -111,6 +114,12 @@ impl Caller {
     /// The user as the Mumble crate shows it, for what is not here.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// What the server told about itself when this user joined.
+    pub fn server(&self) -> ServerInfo {
+        let server = self.record.log().server.clone();
+        server.expect("a caller has joined")
     }
 
     /// Waits until `name` is in the same channel.
@@ -313,7 +322,10 @@ async fn keep(client: Client, mut events: Events, record: Arc<Record>) {
                     log.heard.push((name.unwrap_or_default(), heard));
                 }
                 Event::Text(text) => log.texts.push(text),
-                Event::Joined { .. } => log.joined += 1,
+                Event::Joined { server, .. } => {
+                    log.joined += 1;
+                    log.server = Some(server);
+                }
                 Event::Lost { error, .. } => log.lost.push(error),
                 Event::Roster(_) | Event::Denied(_) => {}
             }
