@@ -15,6 +15,7 @@ use crate::engines::{self, EngineError};
 use crate::floor::Floor;
 use crate::history::Histories;
 use crate::mind::{Deadlines, Mind};
+use crate::presence::Presence;
 use crate::recogniser::Recogniser;
 use crate::report::Report;
 use crate::typed::TypedLane;
@@ -96,6 +97,7 @@ pub async fn run(
         answerer,
         outcomes: mpsc::channel(ON_THE_WAY),
         present: Present::default(),
+        presence: Presence::default(),
         reports,
     };
     conversation.run(shutdown).await;

@@ -21,6 +21,7 @@ use crate::discreet::Discreet as _;
 use crate::ear::{Ears, Noticed, Utterance};
 use crate::floor::Floor;
 use crate::history::Place;
+use crate::presence::Presence;
 use crate::report::Report;
 use crate::typed::{Typed, TypedLane, private_place};
 
@@ -36,6 +37,7 @@ pub(crate) struct Conversation {
     pub(crate) outcomes: (mpsc::Sender<Outcome>, mpsc::Receiver<Outcome>),
     pub(crate) typed: TypedLane,
     pub(crate) present: Present,
+    pub(crate) presence: Presence,
     pub(crate) reports: Option<mpsc::Sender<Report>>,
 }
 
@@ -106,10 +108,21 @@ impl Conversation {
             mumble::Event::Roster(_) => {}
             mumble::Event::Joined { me, server } => {
                 tracing::info!(session = me.0, server = %server.release, "joined");
+                self.presence.handle_joined(now);
             }
-            mumble::Event::Lost { error, retry_in } => {
-                tracing::error!(%error, retry_in_s = retry_in.as_secs(), "not connected");
+            mumble::Event::Lost {
+                error,
+                retry_in,
+                unsent,
+            } => {
+                self.presence.handle_lost(now, &error, retry_in);
+                if unsent > 0 {
+                    tracing::warn!(unsent, "texts were lost with the connection");
+                }
                 self.forget_everybody();
+            }
+            mumble::Event::Astray { wanted } => {
+                tracing::warn!(wanted, "the channel to return to is gone or closed");
             }
             mumble::Event::Denied(denied) => tracing::warn!(%denied, "server denied a request"),
         }

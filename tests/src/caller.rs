@@ -327,7 +327,7 @@ async fn keep(client: Client, mut events: Events, record: Arc<Record>) {
                     log.server = Some(server);
                 }
                 Event::Lost { error, .. } => log.lost.push(error),
-                Event::Roster(_) | Event::Denied(_) => {}
+                Event::Roster(_) | Event::Denied(_) | Event::Astray { .. } => {}
             }
         }
         record.length.send_modify(|length| *length += 1);

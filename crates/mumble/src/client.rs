@@ -7,35 +7,28 @@ mod connection;
 mod dial;
 
 use std::{
+    mem,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use resilience::Backoff;
-use tokio::time::timeout;
+use tokio::{
+    task::spawn_blocking,
+    time::{sleep_until, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::error::JoinError;
 use crate::event::Event;
 use crate::handle::{Client, Events, Shared, Wanted};
+use crate::life::{End, Life, News};
+use crate::limiter::Permit;
 use crate::roster::Roster;
+use crate::standing::{Standing, Trouble};
 
 use connection::Connection;
 pub(crate) use dial::{Dialled, dial};
-
-/// Waits between attempts double from this ...
-const FIRST_RETRY: Duration = Duration::from_millis(500);
-
-/// ... up to this.
-const LAST_RETRY: Duration = Duration::from_secs(30);
-
-/// How long is waited after an error that does not heal by itself: somebody has to change
-/// something first, but should not have to restart anything after it.
-const SLOW_RETRY: Duration = Duration::from_secs(60);
-
-/// A connection that held this long was a good one: the waits begin anew after it.
-const GOOD_CONNECTION: Duration = Duration::from_secs(60);
 
 /// How long farewells may take.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -45,10 +38,10 @@ const OPUS_RATES: [u32; 5] = [8_000, 12_000, 16_000, 24_000, 48_000];
 
 /// Starts a Mumble user's life in a background task.
 ///
-/// It connects, and connects anew whenever the connection breaks: after jittered waits that
-/// double up to 30 s, after a minute where trying again cannot help by itself, and never more
-/// often than [`ConnectionLimit`](crate::ConnectionLimit) allows. It ends when `shutdown` is
-/// cancelled.
+/// It connects, and connects anew for ever whenever the connection breaks: after the jittered
+/// waits of [`Retry`](crate::Retry), and never more often than
+/// [`ConnectionLimit`](crate::ConnectionLimit) allows. It returns to the channel that it was in.
+/// [`Client::standing`] tells at any time how it is. It ends when `shutdown` is cancelled.
 ///
 /// # Panics
 /// Outside of a tokio runtime, and when `hear_rate` is none that Opus decodes to.
@@ -65,80 +58,142 @@ pub fn join(config: Config, shutdown: CancellationToken) -> (Client, Events) {
         shared: Arc::clone(&shared),
         ended: ended.clone(),
     };
-    let life = Life {
+    let user = User {
         config: Arc::new(config),
         shared,
         wanted,
+        unsent: 0,
         shutdown,
     };
     tokio::spawn(async move {
         let _ended = ended.drop_guard();
-        life.live().await;
+        user.live().await;
     });
     (client, events)
 }
 
 /// A user between birth and shutdown.
-struct Life {
+struct User {
     config: Arc<Config>,
     shared: Arc<Shared>,
     wanted: Wanted,
+    /// How many texts were lost since the last one was told.
+    unsent: usize,
     shutdown: CancellationToken,
 }
 
-impl Life {
+impl User {
     async fn live(mut self) {
-        let mut backoff = Backoff::new(FIRST_RETRY, LAST_RETRY);
+        let mut life = Life::new(self.config.retry);
         let shutdown = self.shutdown.clone();
         loop {
-            while let Err(wait) = self.config.limit.take(now()) {
-                tokio::select! {
-                    () = shutdown.cancelled() => return,
-                    () = tokio::time::sleep(wait) => {}
-                }
-            }
-            let begun = now();
-            let ended = tokio::select! {
-                dialled = dial(&self.config) => match dialled {
-                    Ok(dialled) => self.talk(dialled).await,
-                    Err(error) => Err(error),
-                },
-                () = shutdown.cancelled() => return,
-            };
+            let ended = self.attempt(&mut life).await;
             self.shared.speech.close();
             self.shared.set_roster(Arc::new(Roster::default()));
-            let unsent = self.wanted.drop_all();
-            if unsent > 0 {
-                tracing::warn!(unsent, "texts were lost with the connection");
-            }
-            let Err(error) = ended else { return };
+            self.lose_texts();
+            let Some(end) = ended else { break };
 
-            if now() >= begun + GOOD_CONNECTION {
-                backoff.reset();
-            }
+            let now = now();
             // Without chance the wait is the longest: late, but never in a rush.
-            let jittered = backoff.after_failure(getrandom::u64().unwrap_or(u64::MAX));
-            let retry_in = if error.heals() { jittered } else { SLOW_RETRY };
-            let retry_in = retry_in + self.config.limit.wait(now() + retry_in);
-            tracing::debug!(%error, retry_in_ms = retry_in.as_millis() as u64, "not on the Mumble server");
-            self.shared.inbox.push(Event::Lost { error, retry_in });
+            let random = getrandom::u64().unwrap_or(u64::MAX);
+            let free = now + self.config.limit.wait(now);
+            let (trouble, retry_at) = life.handle_end(now, end, random, free);
+            self.tell(trouble, retry_at, News::New);
             tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(retry_in) => {}
+                () = shutdown.cancelled() => break,
+                () = sleep_until(retry_at.into()) => {}
+            }
+        }
+        self.shared.standing.send_replace(Standing::Left);
+    }
+
+    /// Makes one attempt and lives through the connection that it leads to. Nothing is given
+    /// when it ended by shutdown.
+    async fn attempt(&mut self, life: &mut Life) -> Option<End> {
+        let shutdown = self.shutdown.clone();
+        let permit = tokio::select! {
+            permit = self.permit(life) => permit,
+            () = shutdown.cancelled() => return None,
+        };
+        self.shared.standing.send_replace(life.connecting());
+        let dialled = tokio::select! {
+            dialled = dial(&self.config) => dialled,
+            () = shutdown.cancelled() => return None,
+        };
+        match dialled {
+            Ok(dialled) => self.talk(dialled, life.place()).await,
+            Err(error) => {
+                if matches!(error, JoinError::Unreachable { .. } | JoinError::State(_)) {
+                    // No server has seen it, so none will ban for it.
+                    let limit = self.config.limit.clone();
+                    let _ = spawn_blocking(move || limit.give_back(permit)).await;
+                }
+                let (joined, place) = (None, None);
+                Some(End {
+                    error,
+                    joined,
+                    place,
+                })
             }
         }
     }
 
-    /// Lives through one connection; ends well only by shutdown.
-    async fn talk(&mut self, dialled: Dialled) -> Result<(), JoinError> {
+    /// Waits until one more connection is allowed.
+    async fn permit(&mut self, life: &mut Life) -> Permit {
+        loop {
+            let (limit, asked) = (self.config.limit.clone(), now());
+            let free = match spawn_blocking(move || limit.take(asked)).await {
+                Ok(Ok(permit)) => return permit,
+                Ok(Err(wait)) => asked + wait,
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            };
+            let (trouble, news) = life.handle_limit(asked, free);
+            self.tell(trouble, free, news);
+            sleep_until(free.into()).await;
+        }
+    }
+
+    /// Lives through one connection. Nothing is given when it ended by shutdown.
+    async fn talk(&mut self, dialled: Dialled, place: Option<&str>) -> Option<End> {
+        // Whoever sent these meant another connection.
+        self.lose_texts();
         let (config, shared) = (Arc::clone(&self.config), Arc::clone(&self.shared));
-        let (mut connection, reader) = Connection::new(config, shared, dialled).await;
+        let (mut connection, reader) = Connection::new(config, shared, dialled, place).await;
         let ended = connection
             .run(reader, &mut self.wanted, &self.shutdown)
             .await;
+        let (joined, place) = connection.stay();
+        self.unsent += connection.unsent();
         // Whoever is gone need not hear the farewell.
         let _ = timeout(FAREWELL, connection.farewell()).await;
-        ended
+        let error = ended.err()?;
+        Some(End {
+            error,
+            joined,
+            place,
+        })
+    }
+
+    /// Says that there is no connection, and when the next attempt comes.
+    fn tell(&mut self, trouble: Trouble, retry_at: Instant, news: News) {
+        let error = trouble.error.clone();
+        let retry_in = retry_at.saturating_duration_since(now());
+        tracing::debug!(%error, retry_in_ms = retry_in.as_millis() as u64, "not on the Mumble server");
+        let standing = Standing::Waiting { trouble, retry_at };
+        self.shared.standing.send_replace(standing);
+        if news == News::New {
+            let unsent = mem::take(&mut self.unsent);
+            self.shared.inbox.push(Event::Lost {
+                error,
+                retry_in,
+                unsent,
+            });
+        }
+    }
+
+    /// Texts do not wait for a later connection: whom they were for has another number then.
+    fn lose_texts(&mut self) {
+        self.unsent += self.wanted.drop_all();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who joins which server, and how: everything that can be set about a Mumble user.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use secrecy::SecretString;
 use thiserror::Error;
@@ -45,9 +45,12 @@ pub struct Config {
     /// Whether to try UDP for the voice. Default: true; the TCP tunnel is used while UDP does
     /// not answer.
     pub udp: bool,
-    /// How often connections are made at all. Default: a limit of this user's own; users that
-    /// join one server from one address should share one.
+    /// How often connections are made at all. Default: one that is kept in `state_dir`, so that
+    /// a program that is started again and again is held up too. Users that join one server from
+    /// one address should share one.
     pub limit: ConnectionLimit,
+    /// How long is waited between attempts to connect.
+    pub retry: Retry,
 }
 
 impl Config {
@@ -58,6 +61,7 @@ impl Config {
         username: impl Into<String>,
         state_dir: impl Into<PathBuf>,
     ) -> Self {
+        let state_dir = state_dir.into();
         Self {
             host: host.into(),
             port,
@@ -66,11 +70,40 @@ impl Config {
             tokens: Vec::new(),
             channel: None,
             pin: Pin::Tofu,
-            state_dir: state_dir.into(),
+            limit: ConnectionLimit::kept_in(&state_dir),
+            state_dir,
             bitrate: DEFAULT_BITRATE,
             hear_rate: audio::SPEECH_HZ,
             udp: true,
-            limit: ConnectionLimit::new(),
+            retry: Retry::default(),
+        }
+    }
+}
+
+/// The waits between attempts to connect. There is always a next attempt, and chance is part of
+/// every wait, so that those whom one server lost do not come back all at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// The wait after a first failure that heals by itself; it doubles with each one that
+    /// follows. Default: 0.5 s, for a server that restarts is back within a second or two.
+    pub first: Duration,
+    /// What the doubling ends at. Default: 30 s.
+    pub longest: Duration,
+    /// The wait after a failure that somebody must do something about. Default: 60 s. Whoever is
+    /// kicked or displaced again and again waits up to ten times as long.
+    pub slow: Duration,
+    /// A connection that held this long was a good one: the waits begin anew after it.
+    /// Default: 10 s; one that always breaks sooner is made ever more rarely.
+    pub settled: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(500),
+            longest: Duration::from_secs(30),
+            slow: Duration::from_secs(60),
+            settled: Duration::from_secs(10),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong between a user and a server, in words that say what to do.
 
-use std::io;
+use std::{io, sync::Arc, time::Duration};
 
 use thiserror::Error;
 
@@ -8,7 +8,7 @@ use crate::denied::Denied;
 use crate::pin::Fingerprint;
 
 /// Why a connection did not come about or did not last.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum JoinError {
     /// The name could not be resolved, or nothing answered.
     #[error("cannot reach {host}:{port}: {source}; is the Mumble server running there?")]
@@ -18,7 +18,7 @@ pub enum JoinError {
         /// As configured.
         port: u16,
         /// What the operating system said.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// Something listens there that is not a Mumble server.
     #[error("{host}:{port} does not speak the Mumble protocol ({detail}); check host and port")]
@@ -73,8 +73,8 @@ pub enum JoinError {
     },
     /// Somebody of this name is there already.
     #[error(
-        "the name \"{username}\" is already in use on the server; end the other one, or set \
-         another MUMBLE_USERNAME"
+        "the name \"{username}\" is already in use on the server, by somebody with another \
+         certificate; end the other one, or set another MUMBLE_USERNAME"
     )]
     NameInUse {
         /// As configured.
@@ -99,6 +99,20 @@ pub enum JoinError {
     /// As many users as the server allows are there.
     #[error("the server is full; it is tried again later")]
     ServerFull,
+    /// The server lets nobody in at the moment.
+    #[error("the server lets nobody in now ({0}); it is tried again later")]
+    NotNow(String),
+    /// As many connections as a server bears have been made already, by this program or by
+    /// another one with the same state folder; no connection was tried.
+    #[error(
+        "too many connections within two minutes, one more may get this address banned; the \
+         next one is made in {} s",
+        .wait.as_secs() + 1
+    )]
+    TooOften {
+        /// How long no other connection is made.
+        wait: Duration,
+    },
     /// Another refusal.
     #[error("the server refuses the login: {0}")]
     Rejected(String),
@@ -128,6 +142,17 @@ pub enum JoinError {
         by: String,
         /// What they said.
         reason: String,
+    },
+    /// Another connection with the same certificate, or the same name from the same address,
+    /// has taken this one's place.
+    #[error(
+        "another program has joined as \"{username}\" with the same certificate or from the same \
+         address, and took this one's place; end one of the two, or give each a MUMBLE_USERNAME \
+         and a STATE_DIR of its own"
+    )]
+    Displaced {
+        /// As configured.
+        username: String,
     },
     /// Somebody banned the user.
     #[error("banned from the server: {0}; ask its administrator")]
@@ -159,37 +184,46 @@ pub enum JoinError {
 /// How many channels an error lists at most; more would not be read.
 pub const KNOWN_CHANNELS: usize = 20;
 
+/// What it takes until a user can be on its server again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// Time: it is tried again soon, and ever later.
+    HealsByItself,
+    /// A person, who changes a setting or the server. It is tried again slowly, so that nothing
+    /// has to be restarted after that.
+    NeedsSomebody,
+}
+
 impl JoinError {
-    /// Whether it may pass by itself, so that trying again soon makes sense.
-    ///
-    /// What does not heal is retried too, but slowly, for somebody may change the server.
-    pub fn heals(&self) -> bool {
+    /// Whether it passes by itself.
+    pub fn outlook(&self) -> Outlook {
         match self {
             Self::Unreachable { .. }
             | Self::HungUp { .. }
-            | Self::NameInUse { .. }
             | Self::ServerFull
+            | Self::NotNow(_)
+            | Self::TooOften { .. }
             | Self::TimedOut { .. }
-            | Self::Broken { .. } => true,
-            // Whoever kicks does not want the user back at once; and a second program of the
-            // same name on this machine would be kicked in turn, for ever.
-            Self::Kicked { .. }
-            | Self::NotMumble { .. }
+            | Self::Broken { .. } => Outlook::HealsByItself,
+            Self::NotMumble { .. }
             | Self::PinMismatch { .. }
             | Self::State(_)
             | Self::WrongPassword { .. }
+            | Self::NameInUse { .. }
             | Self::InvalidName { .. }
             | Self::CertificateRejected(_)
             | Self::Rejected(_)
             | Self::UnknownChannel { .. }
             | Self::ChannelRefused { .. }
-            | Self::Banned(_) => false,
+            | Self::Kicked { .. }
+            | Self::Displaced { .. }
+            | Self::Banned(_) => Outlook::NeedsSomebody,
         }
     }
 }
 
 /// A file of the state folder cannot be used.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 #[error("cannot use {path}: {detail}; check STATE_DIR and its permissions")]
 pub struct StateError {
     /// The file or folder.
@@ -249,7 +283,7 @@ mod tests {
                 .to_string()
                 .contains("`mumble-ai trust talk.example:64738`")
         );
-        assert!(!error.heals());
+        assert_eq!(error.outlook(), Outlook::NeedsSomebody);
     }
 
     #[test]

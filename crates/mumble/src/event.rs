@@ -28,12 +28,21 @@ pub enum Event {
         /// What the server told about itself.
         server: ServerInfo,
     },
-    /// An attempt to connect failed, or a connection broke. The next attempt comes by itself.
+    /// An attempt to connect failed, or a connection broke. The next attempt comes by itself;
+    /// [`Client::standing`](crate::Client::standing) tells since when and what it takes.
     Lost {
         /// Why.
         error: JoinError,
         /// When it will be tried again.
         retry_in: Duration,
+        /// How many texts, or pieces of long ones, were taken and are lost with the connection.
+        unsent: usize,
+    },
+    /// Back on the server, but neither the channel it was in nor the configured one is there or
+    /// open to it: it is where the server put it, and goes to the channel when that is made.
+    Astray {
+        /// The path of the channel that it was to return to.
+        wanted: String,
     },
     /// Somebody spoke.
     Heard(Heard),

@@ -4,7 +4,7 @@ mod acts;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::act::{Asked, MOST_ACTS};
 use crate::error::TextError;
@@ -12,6 +12,7 @@ use crate::event::{Event, Stats, To};
 use crate::inbox::Inbox;
 use crate::roster::Roster;
 use crate::speak::{Speech, SpeechQueue};
+use crate::standing::Standing;
 
 /// How many texts wait at most for the connection to take them; one more is refused.
 const MOST_TEXTS: usize = 64;
@@ -57,6 +58,16 @@ impl Client {
             .stats
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is on the server now, and if not, why and what comes next. Cheap.
+    pub fn standing(&self) -> Standing {
+        self.shared.standing.borrow().clone()
+    }
+
+    /// The same, for waiting until it changes; what changed in between is not kept.
+    pub fn watch_standing(&self) -> watch::Receiver<Standing> {
+        self.shared.standing.subscribe()
     }
 
     /// Begins an utterance.
@@ -132,12 +143,25 @@ impl Drop for Events {
 }
 
 /// What the handles share with the connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) inbox: Inbox,
     pub(crate) speech: Arc<SpeechQueue>,
+    pub(crate) standing: watch::Sender<Standing>,
     roster: Mutex<Arc<Roster>>,
     stats: Mutex<Stats>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            inbox: Inbox::default(),
+            speech: Arc::default(),
+            standing: watch::Sender::new(Standing::Connecting { trouble: None }),
+            roster: Mutex::default(),
+            stats: Mutex::default(),
+        }
+    }
 }
 
 impl Shared {

@@ -8,6 +8,8 @@
 
 mod config;
 mod limiter;
+mod life;
+mod standing;
 mod error;
 mod event;
 mod act;
@@ -35,15 +37,16 @@ mod oracle;
 
 pub use act::{ActError, Lifetime};
 pub use client::join;
-pub use config::{Config, DEFAULT_BITRATE, DEFAULT_PORT, InvalidPin, Pin};
+pub use config::{Config, DEFAULT_BITRATE, DEFAULT_PORT, InvalidPin, Pin, Retry};
 pub use denied::{Denied, Permission};
-pub use error::{JoinError, KNOWN_CHANNELS, SpeechError, StateError, TextError};
+pub use error::{JoinError, KNOWN_CHANNELS, Outlook, SpeechError, StateError, TextError};
 pub use event::{
     ChannelId, Event, Heard, RosterChange, ServerInfo, SessionId, Stats, TextMessage, TextScope,
     To, Version,
 };
 pub use handle::{Client, Events};
-pub use limiter::ConnectionLimit;
+pub use limiter::{ConnectionLimit, Permit};
 pub use pin::{Fingerprint, InvalidFingerprint};
 pub use roster::{Channel, Roster, User};
 pub use speak::{MOST_QUEUED, MOST_UTTERANCES, Playing, Speech};
+pub use standing::{Standing, Trouble};

@@ -40,6 +40,11 @@ impl Outbox {
         self.waiting.len() < MOST_WAITING
     }
 
+    /// How many pieces of texts wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Queues a plain text, in as many pieces as it needs.
     pub(crate) fn push(&mut self, to: To, plain: &str) {
         for piece in text::split(plain, self.limit) {

@@ -6,6 +6,7 @@
 
 mod acts;
 mod login;
+mod place;
 mod refusal;
 mod voice;
 mod link;
@@ -36,6 +37,7 @@ use crate::text;
 use acts::Acts;
 pub(crate) use acts::Answer;
 use link::{Link, LinkAction, PING_EVERY, RoundTrip, Route};
+use place::Goals;
 
 /// How long the login may take, from the TLS handshake's end to being in the channel.
 const LOGIN_TIME: Duration = Duration::from_secs(10);
@@ -61,6 +63,7 @@ pub(crate) enum Output {
 pub(crate) struct Session {
     config: Arc<Config>,
     phase: Phase,
+    goals: Goals,
     begun: Instant,
     heard_from: Instant,
     next_ping: Instant,
@@ -106,6 +109,7 @@ impl Session {
     pub(crate) fn new(now: Instant, config: Arc<Config>, queue: Arc<SpeechQueue>) -> Self {
         let mut session = Self {
             phase: Phase::Login,
+            goals: Goals::first(config.channel.as_deref()),
             begun: now,
             heard_from: now,
             next_ping: now + PING_EVERY,
@@ -157,6 +161,7 @@ impl Session {
             Control::ChannelState(state) => {
                 let change = Arc::make_mut(&mut self.roster).update_channel(state);
                 self.tell(change);
+                self.go_home(now);
             }
             Control::ChannelRemove(remove) => {
                 let channel = ChannelId(remove.channel_id.unwrap_or_default());
@@ -169,7 +174,7 @@ impl Session {
             Control::ServerConfig(config) => self.handle_server_config(config),
             Control::Ping(ping) => self.handle_ping(now, ping),
             Control::TextMessage(message) => self.handle_text(message),
-            Control::PermissionDenied(denied) => self.handle_denied(denied)?,
+            Control::PermissionDenied(denied) => self.handle_denied(now, denied)?,
             // Opus is spoken by every server since 1.2.4; what else they say of codecs is past.
             Control::CodecVersion(_) | Control::Authenticate(_) => {}
         }
@@ -250,6 +255,11 @@ impl Session {
         self.outbox.push(to, plain);
     }
 
+    /// How many pieces of texts wait to be sent.
+    pub(crate) fn unsent(&self) -> usize {
+        self.outbox.waiting()
+    }
+
     /// Whether a text would be taken now.
     pub(crate) fn has_room_for_text(&self) -> bool {
         self.outbox.has_room()
@@ -310,19 +320,12 @@ impl Session {
     }
 
     fn handle_user_state(&mut self, state: proto::UserState) {
-        let session = state.session.map(SessionId);
         let was_silenced = self.is_silenced();
         let change = Arc::make_mut(&mut self.roster).update_user(state);
         self.tell(change);
+        self.settle_in();
         if self.is_silenced() && !was_silenced {
             tracing::warn!("the server has muted this user: nobody hears what it says");
-        }
-        if let Phase::Entering(target) = self.phase
-            && let Some(me) = self.roster.me()
-            && session == Some(me.session)
-            && me.channel == target
-        {
-            self.joined();
         }
     }
 
@@ -339,11 +342,16 @@ impl Session {
                 reason if reason.is_empty() => "no reason given".to_owned(),
                 reason => reason,
             };
-            if remove.ban == Some(true) {
-                return Err(JoinError::Banned(reason));
-            }
-            let by = self.name_of(remove.actor.map(SessionId));
-            return Err(JoinError::Kicked { by, reason });
+            let actor = remove.actor.map(SessionId);
+            return Err(if remove.ban == Some(true) {
+                JoinError::Banned(reason)
+            } else if actor.is_none() && refusal::is_displacement(&reason) {
+                let username = self.config.username.clone();
+                JoinError::Displaced { username }
+            } else {
+                let by = self.name_of(actor);
+                JoinError::Kicked { by, reason }
+            });
         }
         self.hearing.forget(session);
         let change = Arc::make_mut(&mut self.roster).remove_user(session);

@@ -4,6 +4,7 @@ use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
+    time::Instant,
 };
 
 use bytes::{Buf, BytesMut};
@@ -26,6 +27,7 @@ use crate::error::JoinError;
 use crate::event::Event;
 use crate::handle::{Shared, Wanted};
 use crate::session::{Output, Session};
+use crate::standing::Standing;
 
 /// How much may wait to be written before the voice in it is dropped, in bytes (half a second
 /// of tunnelled voice and a roster's worth of messages).
@@ -42,6 +44,7 @@ pub(super) struct Connection {
     config: Arc<Config>,
     shared: Arc<Shared>,
     session: Session,
+    joined: Option<Instant>,
     udp: Option<UdpSocket>,
     writer: WriteHalf<TlsStream<TcpStream>>,
     unwritten: BytesMut,
@@ -49,11 +52,12 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Readies the session and a UDP socket; the stream's reading half is for [`Self::run`].
+    /// Readies the session and a UDP socket; `place` is the channel to return to. The stream's reading half is for [`Self::run`].
     pub(super) async fn new(
         config: Arc<Config>,
         shared: Arc<Shared>,
         dialled: Dialled,
+        place: Option<&str>,
     ) -> (Self, ReadHalf<TlsStream<TcpStream>>) {
         let udp = match bind_beside(dialled.peer).await {
             Ok(udp) => Some(udp).filter(|_| config.udp),
@@ -62,7 +66,10 @@ impl Connection {
                 None
             }
         };
-        let session = Session::new(now(), Arc::clone(&config), Arc::clone(&shared.speech));
+        let mut session = Session::new(now(), Arc::clone(&config), Arc::clone(&shared.speech));
+        if let Some(place) = place {
+            session.return_to(place);
+        }
         let (reader, writer) = tokio::io::split(dialled.stream);
         let unwritten = BytesMut::new();
         (
@@ -70,6 +77,7 @@ impl Connection {
                 config,
                 shared,
                 session,
+                joined: None,
                 udp,
                 writer,
                 unwritten,
@@ -149,6 +157,10 @@ impl Connection {
                     }
                     if let Event::Joined { server, .. } = &event {
                         tracing::debug!(release = %server.release, "on the Mumble server");
+                        let since = now();
+                        self.joined = Some(since);
+                        let standing = Standing::Joined { since };
+                        self.shared.standing.send_replace(standing);
                     }
                     self.shared.inbox.push(event);
                 }
@@ -156,6 +168,16 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// Since when the user is on the server, and the path of the channel it is in.
+    pub(super) fn stay(&self) -> (Option<Instant>, Option<String>) {
+        (self.joined, self.session.place())
+    }
+
+    /// How many pieces of texts wait to be sent.
+    pub(super) fn unsent(&self) -> usize {
+        self.session.unsent()
     }
 
     /// Ends the own voice in order and closes the stream.

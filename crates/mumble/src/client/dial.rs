@@ -194,7 +194,7 @@ fn unreachable(config: &Config, source: io::Error) -> JoinError {
     JoinError::Unreachable {
         host: config.host.clone(),
         port: config.port,
-        source,
+        source: Arc::new(source),
     }
 }
 

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use super::{Output, Phase, Session, refusal};
 use crate::control::Control;
 use crate::datagram::Dialect;
-use crate::error::{JoinError, KNOWN_CHANNELS};
+use crate::error::JoinError;
 use crate::event::{Event, SessionId, Version};
 use crate::proto::control as proto;
 use crate::text;
@@ -104,39 +104,6 @@ impl Session {
         self.enter(now)
     }
 
-    /// Goes to the configured channel.
-    fn enter(&mut self, now: Instant) -> Result<(), JoinError> {
-        let Some(path) = self.config.channel.clone() else {
-            self.joined();
-            return Ok(());
-        };
-        let Some(target) = self.roster.find_channel(&path).map(|channel| channel.id) else {
-            let paths = self
-                .roster
-                .channels()
-                .filter_map(|channel| self.roster.path(channel.id));
-            return Err(JoinError::UnknownChannel {
-                path,
-                known: paths.take(KNOWN_CHANNELS).collect(),
-            });
-        };
-        let me = self.roster.me();
-        if me.is_some_and(|me| me.channel == target) {
-            self.joined();
-        } else {
-            self.phase = Phase::Entering(target);
-            let session = me.map(|me| me.session.0);
-            let channel_id = Some(target.0);
-            self.pace.take(now);
-            self.send(Control::UserState(proto::UserState {
-                session,
-                channel_id,
-                ..proto::UserState::default()
-            }));
-        }
-        Ok(())
-    }
-
     pub(super) fn joined(&mut self) {
         let Some(me) = self.roster.me().map(|me| me.session) else {
             return;
@@ -167,6 +134,7 @@ impl Session {
 
     pub(super) fn handle_denied(
         &mut self,
+        now: Instant,
         denied: proto::PermissionDenied,
     ) -> Result<(), JoinError> {
         if self.deny_act(&denied) {
@@ -174,10 +142,7 @@ impl Session {
         }
         let denied = refusal::denied(&self.roster, &denied);
         match self.phase {
-            Phase::Entering(_) => {
-                let path = self.config.channel.clone().unwrap_or_default();
-                return Err(JoinError::ChannelRefused { path, denied });
-            }
+            Phase::Entering(_) => return self.kept_out(now, denied),
             Phase::Joined => self.output.push_back(Output::Event(Event::Denied(denied))),
             Phase::Login => {}
         }

@@ -8,6 +8,15 @@ use crate::proto::control::{PermissionDenied, Reject};
 use crate::roster::Roster;
 use crate::text;
 
+/// What servers of 1.3 to 1.5 say, without naming anybody, to a connection that another one of
+/// the same user replaces.
+const DISPLACEMENT: &str = "You connected to the server from another device";
+
+/// Whether a removal by nobody means that another connection has taken this one's place.
+pub(super) fn is_displacement(reason: &str) -> bool {
+    reason == DISPLACEMENT
+}
+
 /// Why the login failed.
 pub(super) fn rejected(config: &Config, reject: Reject) -> JoinError {
     let username = config.username.clone();
@@ -22,6 +31,7 @@ pub(super) fn rejected(config: &Config, reject: Reject) -> JoinError {
         5 => JoinError::NameInUse { username },
         6 => JoinError::ServerFull,
         7 => JoinError::CertificateRejected(reason),
+        8 | 9 => JoinError::NotNow(reason),
         _ => JoinError::Rejected(reason),
     }
 }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::datagram::Received;
+use crate::error::Outlook;
 use crate::event::{Heard, TextScope};
 use crate::speak::Speech;
 
@@ -308,14 +309,16 @@ fn a_channel_that_is_closed_to_us_is_told() {
 
 #[test]
 fn each_refusal_says_what_to_do() {
-    for (kind, heals, words) in [
-        (2, false, "MUMBLE_USERNAME"),
-        (3, false, "MUMBLE_PASSWORD"),
-        (4, false, "MUMBLE_PASSWORD"),
-        (5, true, "already in use"),
-        (6, true, "full"),
-        (7, false, "certificate"),
-        (99, false, "because"),
+    for (kind, outlook, words) in [
+        (2, Outlook::NeedsSomebody, "MUMBLE_USERNAME"),
+        (3, Outlook::NeedsSomebody, "MUMBLE_PASSWORD"),
+        (4, Outlook::NeedsSomebody, "MUMBLE_PASSWORD"),
+        (5, Outlook::NeedsSomebody, "already in use"),
+        (6, Outlook::HealsByItself, "full"),
+        (7, Outlook::NeedsSomebody, "certificate"),
+        (8, Outlook::HealsByItself, "because"),
+        (9, Outlook::HealsByItself, "because"),
+        (99, Outlook::NeedsSomebody, "because"),
     ] {
         let mut world = World::connected(|_| {});
         let reject = proto::Reject {
@@ -324,7 +327,7 @@ fn each_refusal_says_what_to_do() {
         };
         let error = world.say(Control::Reject(reject)).unwrap_err();
         assert!(error.to_string().contains(words), "{error}");
-        assert_eq!(error.heals(), heals, "{error}");
+        assert_eq!(error.outlook(), outlook, "{error}");
     }
 }
 
