@@ -124,6 +124,7 @@ impl Conversation {
             mumble::Event::Astray { wanted } => {
                 tracing::warn!(wanted, "the channel to return to is gone or closed");
             }
+            mumble::Event::ServerChanged(_) => {}
             mumble::Event::Denied(denied) => tracing::warn!(%denied, "server denied a request"),
         }
     }

@@ -327,7 +327,10 @@ async fn keep(client: Client, mut events: Events, record: Arc<Record>) {
                     log.server = Some(server);
                 }
                 Event::Lost { error, .. } => log.lost.push(error),
-                Event::Roster(_) | Event::Denied(_) | Event::Astray { .. } => {}
+                Event::Roster(_)
+                | Event::ServerChanged(_)
+                | Event::Denied(_)
+                | Event::Astray { .. } => {}
             }
         }
         record.length.send_modify(|length| *length += 1);

@@ -1,5 +1,6 @@
 //! What can be asked of a server, and what may come of it.
 
+use secrecy::SecretString;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -16,6 +17,28 @@ pub enum Lifetime {
     Temporary,
     /// Until it is removed.
     Permanent,
+}
+
+/// What a user takes part in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// It hears, and is heard.
+    #[default]
+    Open,
+    /// It has muted itself: it hears and is not heard.
+    Muted,
+    /// It has deafened itself: it neither hears nor is heard.
+    Deaf,
+}
+
+impl Presence {
+    pub(crate) fn is_muted(self) -> bool {
+        self != Self::Open
+    }
+
+    pub(crate) fn is_deaf(self) -> bool {
+        self == Self::Deaf
+    }
 }
 
 /// Why an act came to nothing.
@@ -68,6 +91,8 @@ pub(crate) enum Act {
         name: String,
         lifetime: Lifetime,
     },
+    /// Be put into a temporary channel that has just been made.
+    GoInto(ChannelId),
     /// Remove a channel with all below it.
     Remove(ChannelId),
     /// Remove somebody from the server.
@@ -76,17 +101,31 @@ pub(crate) enum Act {
     Ban { user: SessionId, reason: String },
     /// Put somebody into a channel.
     Move { user: SessionId, to: ChannelId },
+    /// Hear another channel too.
+    Listen(ChannelId),
+    /// Hear it no more.
+    StopListening(ChannelId),
+    /// Mute or deafen the own user, or not.
+    Appear(Presence),
+    /// Tell about the own user.
+    Comment(String),
+    /// Open channels by these from now on, instead of those before.
+    Tokens(Vec<SecretString>),
+    /// Read what somebody tells about itself.
+    ReadComment(SessionId),
     /// Let nobody hear somebody, or again.
     Mute { user: SessionId, mute: bool },
 }
 
 /// What an act brought about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Done {
     /// What was asked.
     That,
     /// A channel of this number.
     Made(ChannelId),
+    /// This plain text was read.
+    Read(String),
 }
 
 /// What becomes of an act.
@@ -96,5 +135,6 @@ pub(crate) type Outcome = Result<Done, ActError>;
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) act: Act,
-    pub(crate) answer: oneshot::Sender<Outcome>,
+    /// None for what is asked again after a reconnect.
+    pub(crate) answer: Option<oneshot::Sender<Outcome>>,
 }

@@ -102,8 +102,11 @@ control_messages! {
     11 TextMessage at most WORDY;
     12 PermissionDenied at most WORDY;
     15 CryptSetup at most SHORT;
+    20 PermissionQuery at most SHORT;
     21 CodecVersion at most SHORT;
+    23 RequestBlob at most SHORT;
     24 ServerConfig at most WORDY;
+    25 SuggestConfig at most SHORT;
 }
 
 /// Cuts the stream into messages, and writes them.

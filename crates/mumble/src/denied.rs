@@ -130,6 +130,12 @@ impl Permission {
             .map_or(Self::Unknown(bits), |&(_, permission)| permission)
     }
 
+    /// Whether it is among these bits.
+    pub(crate) fn is_in(self, bits: u32) -> bool {
+        let bit = BITS.iter().find(|&&(_, permission)| permission == self);
+        bit.is_some_and(|(bit, _)| bits & bit != 0)
+    }
+
     /// What it allows, of a channel.
     fn deed(self, channel: &str) -> String {
         let what = match self {

@@ -50,12 +50,15 @@ pub enum Event {
     Text(TextMessage),
     /// Somebody came, left or changed; see [`Client::roster`](crate::Client::roster).
     Roster(RosterChange),
+    /// The server told something new about itself; soon after [`Event::Joined`] mostly, and
+    /// whenever its settings change.
+    ServerChanged(ServerInfo),
     /// The server refused something that no act waits for, such as a text.
     Denied(Denied),
 }
 
-/// What a server tells about itself when a user joins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a server tells about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerInfo {
     /// Its name for its own version, such as "1.3.4".
     pub release: String,
@@ -67,6 +70,30 @@ pub struct ServerInfo {
     pub welcome: String,
     /// Whether UDP had answered by now; it may do so later, or cease to.
     pub udp: bool,
+    /// The longest text that it takes, in UTF-16 code units of HTML, if it has a limit. Longer
+    /// ones are sent in pieces.
+    pub message_length: Option<u32>,
+    /// The longest text with pictures that it takes, in the same units, if it has a limit.
+    pub image_length: Option<u32>,
+    /// Whether texts may be HTML, once it told; texts are sent without any where not.
+    pub allows_html: Option<bool>,
+    /// How many users it takes, once it told.
+    pub max_users: Option<u32>,
+    /// Whether users may say that they record, once it told (since 1.5).
+    pub allows_recording: Option<bool>,
+    /// What it would like its users to do.
+    pub suggests: Suggestions,
+}
+
+/// What a server would like its users to do; nobody is held to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Suggestions {
+    /// To use this version of Mumble or a newer one.
+    pub version: Option<Version>,
+    /// To tell where they are in a game, or not to.
+    pub positional: Option<bool>,
+    /// To hold a key while they talk, or not to.
+    pub push_to_talk: Option<bool>,
 }
 
 /// A protocol version.
@@ -181,10 +208,17 @@ pub enum RosterChange {
         /// Who.
         session: SessionId,
     },
-    /// A user went to another channel.
+    /// A user went to another channel, or was put there. The own user when it went itself.
     UserMoved {
         /// Who.
         session: SessionId,
+    },
+    /// Somebody else put the own user into another channel.
+    MovedByOther {
+        /// Who; none when the server did, as it does when a channel is removed.
+        by: Option<SessionId>,
+        /// Where the own user was before.
+        from: ChannelId,
     },
     /// Something else about a user changed, such as being muted.
     UserChanged {

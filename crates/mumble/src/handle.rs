@@ -10,6 +10,7 @@ use crate::act::{Asked, MOST_ACTS};
 use crate::error::TextError;
 use crate::event::{Event, Stats, To};
 use crate::inbox::Inbox;
+use crate::kept::Kept;
 use crate::roster::Roster;
 use crate::speak::{Speech, SpeechQueue};
 use crate::standing::Standing;
@@ -150,6 +151,7 @@ pub(crate) struct Shared {
     pub(crate) standing: watch::Sender<Standing>,
     roster: Mutex<Arc<Roster>>,
     stats: Mutex<Stats>,
+    kept: Mutex<Kept>,
 }
 
 impl Default for Shared {
@@ -160,6 +162,7 @@ impl Default for Shared {
             standing: watch::Sender::new(Standing::Connecting { trouble: None }),
             roster: Mutex::default(),
             stats: Mutex::default(),
+            kept: Mutex::default(),
         }
     }
 }
@@ -171,6 +174,17 @@ impl Shared {
 
     pub(crate) fn set_roster(&self, roster: Arc<Roster>) {
         *self.roster.lock().unwrap_or_else(PoisonError::into_inner) = roster;
+    }
+
+    /// What the user is to be on the next connection.
+    pub(crate) fn kept(&self) -> Kept {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.clone()
+    }
+
+    /// Changes what the user is to be on the next connection.
+    pub(crate) fn keep<T>(&self, change: impl FnOnce(&mut Kept) -> T) -> T {
+        change(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn set_stats(&self, stats: Stats) {

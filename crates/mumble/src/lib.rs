@@ -14,6 +14,7 @@ mod error;
 mod event;
 mod act;
 mod denied;
+mod kept;
 mod handle;
 mod client;
 mod identity;
@@ -35,18 +36,18 @@ mod inbox;
 #[cfg(test)]
 mod oracle;
 
-pub use act::{ActError, Lifetime};
+pub use act::{ActError, Lifetime, Presence};
 pub use client::join;
 pub use config::{Config, DEFAULT_BITRATE, DEFAULT_PORT, InvalidPin, Pin, Retry};
 pub use denied::{Denied, Permission};
 pub use error::{JoinError, KNOWN_CHANNELS, Outlook, SpeechError, StateError, TextError};
 pub use event::{
-    ChannelId, Event, Heard, RosterChange, ServerInfo, SessionId, Stats, TextMessage, TextScope,
-    To, Version,
+    ChannelId, Event, Heard, RosterChange, ServerInfo, SessionId, Stats, Suggestions, TextMessage,
+    TextScope, To, Version,
 };
 pub use handle::{Client, Events};
 pub use limiter::{ConnectionLimit, Permit};
 pub use pin::{Fingerprint, InvalidFingerprint};
-pub use roster::{Channel, Roster, User};
+pub use roster::{About, Channel, Roster, User};
 pub use speak::{MOST_QUEUED, MOST_UTTERANCES, Playing, Speech};
 pub use standing::{Standing, Trouble};

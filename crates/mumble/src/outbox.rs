@@ -14,10 +14,38 @@ const MOST_WAITING: usize = 64;
 /// code units of HTML.
 const DEFAULT_LIMIT: usize = 5000;
 
+/// What a server lets a text be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Markup {
+    /// HTML.
+    #[default]
+    Html,
+    /// Words alone. Clients read it as HTML all the same, so it is escaped, but line breaks
+    /// cannot be told: the server folds them to spaces, and would show a tag as it is.
+    Plain,
+}
+
+impl Markup {
+    /// What a server lets texts be that says this of HTML.
+    pub(crate) fn allowed(html: bool) -> Self {
+        if html { Self::Html } else { Self::Plain }
+    }
+
+    /// A plain text in it.
+    pub(crate) fn write(self, plain: &str) -> String {
+        let html = text::escape(plain);
+        match self {
+            Self::Html => html,
+            Self::Plain => html.replace(text::LINE_BREAK, "\n"),
+        }
+    }
+}
+
 /// The texts of one connection.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     limit: usize,
+    markup: Markup,
     waiting: VecDeque<TextMessage>,
 }
 
@@ -26,6 +54,7 @@ impl Outbox {
     pub(crate) fn new() -> Self {
         Self {
             limit: DEFAULT_LIMIT,
+            markup: Markup::default(),
             waiting: VecDeque::new(),
         }
     }
@@ -33,6 +62,16 @@ impl Outbox {
     /// What the server allows; 0 for no limit.
     pub(crate) fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
+    }
+
+    /// What the server lets texts be.
+    pub(crate) fn set_markup(&mut self, markup: Markup) {
+        self.markup = markup;
+    }
+
+    /// A plain text in the form that the server takes.
+    pub(crate) fn written(&self, plain: &str) -> String {
+        self.markup.write(plain)
     }
 
     /// Whether another text is taken now.
@@ -49,7 +88,7 @@ impl Outbox {
     pub(crate) fn push(&mut self, to: To, plain: &str) {
         for piece in text::split(plain, self.limit) {
             let mut message = TextMessage {
-                message: Some(text::escape(&piece)),
+                message: Some(self.markup.write(&piece)),
                 ..TextMessage::default()
             };
             match to {
@@ -89,5 +128,11 @@ mod tests {
             .filter_map(|piece| piece.message)
             .collect();
         assert_eq!(pieces, ["one &amp;", "two, three"]);
+    }
+
+    #[test]
+    fn without_html_no_tag_is_sent() {
+        assert_eq!(Markup::Plain.write("a < b\nc"), "a &lt; b\nc");
+        assert_eq!(Markup::Html.write("a < b\nc"), "a &lt; b<br>c");
     }
 }

@@ -6,6 +6,7 @@
 
 mod acts;
 mod login;
+mod people;
 mod place;
 mod refusal;
 mod voice;
@@ -22,11 +23,9 @@ use crate::control::Control;
 use crate::crypt::{Crypt, CryptStats};
 use crate::datagram::{self, Dialect};
 use crate::error::JoinError;
-use crate::event::{
-    ChannelId, Event, RosterChange, ServerInfo, SessionId, Stats, TextMessage, TextScope, To,
-    Version,
-};
+use crate::event::{ChannelId, Event, ServerInfo, SessionId, Stats, TextMessage, TextScope, To};
 use crate::hear::Hearing;
+use crate::kept::Kept;
 use crate::outbox::Outbox;
 use crate::pace::Pace;
 use crate::proto::control as proto;
@@ -80,6 +79,7 @@ pub(crate) struct Session {
     mouth: Mouth,
     queue: Arc<SpeechQueue>,
     outbox: Outbox,
+    kept: Kept,
     acts: Acts,
     pace: Pace,
     output: VecDeque<Output>,
@@ -106,20 +106,19 @@ struct Packets {
 
 impl Session {
     /// Begins the login: version and name are ready to be sent.
-    pub(crate) fn new(now: Instant, config: Arc<Config>, queue: Arc<SpeechQueue>) -> Self {
+    pub(crate) fn new(
+        now: Instant,
+        config: Arc<Config>,
+        queue: Arc<SpeechQueue>,
+        kept: Kept,
+    ) -> Self {
         let mut session = Self {
             phase: Phase::Login,
             goals: Goals::first(config.channel.as_deref()),
             begun: now,
             heard_from: now,
             next_ping: now + PING_EVERY,
-            server: ServerInfo {
-                release: String::new(),
-                version: Version::default(),
-                max_bandwidth: None,
-                welcome: String::new(),
-                udp: false,
-            },
+            server: ServerInfo::default(),
             dialect: Dialect::Legacy,
             roster: Arc::default(),
             crypt: None,
@@ -132,6 +131,7 @@ impl Session {
             mouth: Mouth::new(now, Arc::clone(&queue), config.bitrate),
             queue,
             outbox: Outbox::new(),
+            kept,
             acts: Acts::default(),
             pace: Pace::new(now),
             output: VecDeque::new(),
@@ -172,11 +172,15 @@ impl Session {
             Control::UserRemove(remove) => self.handle_user_remove(remove)?,
             Control::ServerSync(sync) => self.handle_sync(now, sync)?,
             Control::ServerConfig(config) => self.handle_server_config(config),
+            Control::SuggestConfig(suggest) => self.handle_suggestions(suggest),
+            Control::PermissionQuery(query) => {
+                Arc::make_mut(&mut self.roster).update_permissions(query);
+            }
             Control::Ping(ping) => self.handle_ping(now, ping),
             Control::TextMessage(message) => self.handle_text(message),
             Control::PermissionDenied(denied) => self.handle_denied(now, denied)?,
             // Opus is spoken by every server since 1.2.4; what else they say of codecs is past.
-            Control::CodecVersion(_) | Control::Authenticate(_) => {}
+            Control::CodecVersion(_) | Control::Authenticate(_) | Control::RequestBlob(_) => {}
         }
         if let Some(outcome) = outcome {
             self.settle(outcome);
@@ -319,46 +323,6 @@ impl Session {
         self.crypt.as_ref().map(Crypt::stats).unwrap_or_default()
     }
 
-    fn handle_user_state(&mut self, state: proto::UserState) {
-        let was_silenced = self.is_silenced();
-        let change = Arc::make_mut(&mut self.roster).update_user(state);
-        self.tell(change);
-        self.settle_in();
-        if self.is_silenced() && !was_silenced {
-            tracing::warn!("the server has muted this user: nobody hears what it says");
-        }
-    }
-
-    fn is_silenced(&self) -> bool {
-        self.roster.me().is_some_and(|me| me.mute || me.suppress)
-    }
-
-    fn handle_user_remove(&mut self, remove: proto::UserRemove) -> Result<(), JoinError> {
-        let Some(session) = remove.session.map(SessionId) else {
-            return Ok(());
-        };
-        if self.roster.me().is_some_and(|me| me.session == session) {
-            let reason = match text::plain(&remove.reason.unwrap_or_default()) {
-                reason if reason.is_empty() => "no reason given".to_owned(),
-                reason => reason,
-            };
-            let actor = remove.actor.map(SessionId);
-            return Err(if remove.ban == Some(true) {
-                JoinError::Banned(reason)
-            } else if actor.is_none() && refusal::is_displacement(&reason) {
-                let username = self.config.username.clone();
-                JoinError::Displaced { username }
-            } else {
-                let by = self.name_of(actor);
-                JoinError::Kicked { by, reason }
-            });
-        }
-        self.hearing.forget(session);
-        let change = Arc::make_mut(&mut self.roster).remove_user(session);
-        self.tell(change);
-        Ok(())
-    }
-
     fn handle_ping(&mut self, now: Instant, ping: proto::Ping) {
         if let Some(took) = ping.timestamp.and_then(|sent| self.since(now, sent)) {
             self.tcp_round_trip.add(took);
@@ -411,24 +375,8 @@ impl Session {
         }));
     }
 
-    /// Tells of a change, once there is somebody to tell: before the login is complete the
-    /// roster is still being filled.
-    fn tell(&mut self, change: Option<RosterChange>) {
-        if let Some(change) = change.filter(|_| self.phase == Phase::Joined) {
-            self.output.push_back(Output::Event(Event::Roster(change)));
-        }
-    }
-
     fn send(&mut self, message: Control) {
         self.output.push_back(Output::Control(message));
-    }
-
-    fn name_of(&self, session: Option<SessionId>) -> String {
-        match session.map(|session| self.roster.user(session)) {
-            Some(Some(user)) => user.name.clone(),
-            Some(None) => "somebody who left".to_owned(),
-            None => "the server".to_owned(),
-        }
     }
 
     /// The clock that pings carry: microseconds since the connection began.

@@ -35,6 +35,9 @@ pub fn plain(html: &str) -> String {
     out.finish()
 }
 
+/// What [`escape`] makes of a newline.
+pub(crate) const LINE_BREAK: &str = "<br>";
+
 /// HTML that shows exactly this text.
 pub fn escape(text: &str) -> String {
     let mut html = String::with_capacity(text.len() + text.len() / 8);
@@ -98,7 +101,7 @@ fn escaped(character: char) -> Option<&'static str> {
         '<' => "&lt;",
         '>' => "&gt;",
         '"' => "&quot;",
-        '\n' => "<br>",
+        '\n' => LINE_BREAK,
         _ => return None,
     })
 }

@@ -66,7 +66,12 @@ impl Connection {
                 None
             }
         };
-        let mut session = Session::new(now(), Arc::clone(&config), Arc::clone(&shared.speech));
+        let mut session = Session::new(
+            now(),
+            Arc::clone(&config),
+            Arc::clone(&shared.speech),
+            shared.kept(),
+        );
         if let Some(place) = place {
             session.return_to(place);
         }

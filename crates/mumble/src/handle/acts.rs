@@ -1,14 +1,19 @@
 //! What a client can ask of the server beyond sound and texts.
 
+use secrecy::SecretString;
 use tokio::sync::{mpsc::error::TrySendError, oneshot};
 
 use super::Client;
-use crate::act::{Act, ActError, Asked, Done, Lifetime};
+use crate::act::{Act, ActError, Asked, Done, Lifetime, Presence};
 use crate::event::{ChannelId, SessionId};
 
 /// Acts are asked one at a time, in the order of their calls, no faster than a server takes
 /// them by default, and each is answered within 5 s of its turn ([`ActError::NoAnswer`]
 /// otherwise). Dropping the future before its turn takes the act back.
+///
+/// What is marked as kept is told to the server again after each reconnect, and as soon as
+/// there is a connection if there is none ([`ActError::NotJoined`]) or if the server refuses it;
+/// what it refuses then is told by [`Event::Denied`](crate::Event::Denied).
 impl Client {
     /// Goes to a channel.
     ///
@@ -44,7 +49,7 @@ impl Client {
         };
         match self.ask(act).await? {
             Done::Made(channel) => Ok(channel),
-            Done::That => Err(ActError::ConnectionLost),
+            Done::That | Done::Read(_) => Err(ActError::ConnectionLost),
         }
     }
 
@@ -98,13 +103,86 @@ impl Client {
         self.ask(Act::Mute { user, mute: false }).await.map(drop)
     }
 
+    /// Hears these channels too, one after the other until one is refused. Kept.
+    ///
+    /// # Errors
+    /// See [`ActError`]; it is [`ActError::NotSupported`] before Mumble 1.4.
+    pub async fn listen(
+        &self,
+        channels: impl IntoIterator<Item = ChannelId>,
+    ) -> Result<(), ActError> {
+        for channel in channels {
+            self.shared.keep(|kept| kept.listened.insert(channel));
+            self.ask(Act::Listen(channel)).await?;
+        }
+        Ok(())
+    }
+
+    /// Hears these channels no more.
+    ///
+    /// # Errors
+    /// See [`ActError`].
+    pub async fn stop_listening(
+        &self,
+        channels: impl IntoIterator<Item = ChannelId>,
+    ) -> Result<(), ActError> {
+        for channel in channels {
+            self.shared.keep(|kept| kept.listened.remove(&channel));
+            self.ask(Act::StopListening(channel)).await?;
+        }
+        Ok(())
+    }
+
+    /// Mutes or deafens the own user, or opens it again. Kept.
+    ///
+    /// # Errors
+    /// See [`ActError`].
+    pub async fn set_presence(&self, presence: Presence) -> Result<(), ActError> {
+        self.shared.keep(|kept| kept.presence = Some(presence));
+        self.ask(Act::Appear(presence)).await.map(drop)
+    }
+
+    /// Tells about the own user, as plain text that others can read; empty for nothing. Kept.
+    ///
+    /// # Errors
+    /// See [`ActError`].
+    pub async fn set_comment(&self, plain: impl Into<String>) -> Result<(), ActError> {
+        let plain = plain.into();
+        self.shared.keep(|kept| kept.comment = Some(plain.clone()));
+        self.ask(Act::Comment(plain)).await.map(drop)
+    }
+
+    /// Has these access tokens from now on, instead of those before. Kept.
+    ///
+    /// # Errors
+    /// See [`ActError`].
+    pub async fn set_tokens(&self, tokens: Vec<SecretString>) -> Result<(), ActError> {
+        self.shared.keep(|kept| kept.tokens = Some(tokens.clone()));
+        self.ask(Act::Tokens(tokens)).await.map(drop)
+    }
+
+    /// What somebody tells about itself, as plain text; asked of the server where it is long.
+    /// Longer than a mebibyte it is not read.
+    ///
+    /// # Errors
+    /// See [`ActError`].
+    pub async fn comment_of(&self, user: SessionId) -> Result<String, ActError> {
+        match self.ask(Act::ReadComment(user)).await? {
+            Done::Read(text) => Ok(text),
+            Done::That | Done::Made(_) => Err(ActError::ConnectionLost),
+        }
+    }
+
     async fn ask(&self, act: Act) -> Result<Done, ActError> {
         if self.roster().me().is_none() {
             return Err(ActError::NotJoined);
         }
         let (answer, answered) = oneshot::channel();
         self.acts
-            .try_send(Asked { act, answer })
+            .try_send(Asked {
+                act,
+                answer: Some(answer),
+            })
             .map_err(|error| match error {
                 TrySendError::Full(_) => ActError::Full,
                 TrySendError::Closed(_) => ActError::NotJoined,

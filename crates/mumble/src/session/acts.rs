@@ -4,17 +4,22 @@
 //! and neither says what it answers: [`answered`] knows an answer by what is in it.
 
 mod answered;
+mod asking;
 
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
+use tokio::sync::oneshot;
+
 use super::{Output, Session, refusal};
 use crate::act::{Act, ActError, Asked, Done, Lifetime, MOST_ACTS, Outcome};
 use crate::control::Control;
-use crate::event::{ChannelId, SessionId};
+use crate::event::{ChannelId, Event};
 use crate::proto::control as proto;
+
+use asking::Begin;
 
 /// How long a server may take to answer an act. It answers at once or never.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
@@ -31,6 +36,9 @@ pub(super) struct Acts {
 struct Running {
     asked: Asked,
     until: Instant,
+    /// The ping behind it, for an act that a server obeys without a word: servers answer in
+    /// order.
+    ping: Option<u64>,
 }
 
 /// An outcome on its way to who asked. The shell gives it when it has done all that comes
@@ -44,22 +52,22 @@ pub(crate) struct Answer {
 impl Answer {
     /// Tells who asked, if they still want to know.
     pub(crate) fn give(self) {
-        let _ = self.asked.answer.send(self.outcome);
+        if let Some(answer) = self.asked.answer {
+            let _ = answer.send(self.outcome);
+        }
     }
-}
-
-/// What an act begins with.
-enum Begin {
-    /// With this message.
-    Ask(Control),
-    /// It is settled before anything is asked.
-    Settled(Outcome),
 }
 
 impl Session {
     /// Takes an act; it begins at a [`Session::handle_timeout`] when its turn has come.
     pub(crate) fn act(&mut self, asked: Asked) {
         self.acts.waiting.push_back(asked);
+    }
+
+    /// Asks again for what was set before this connection.
+    pub(super) fn keep_up(&mut self) {
+        let asked = self.kept.acts().map(|act| Asked { act, answer: None });
+        self.acts.waiting.extend(asked);
     }
 
     /// Whether an act would be taken now.
@@ -82,7 +90,7 @@ impl Session {
             let Some(next) = self.acts.waiting.front() else {
                 return;
             };
-            if next.answer.is_closed() {
+            if next.answer.as_ref().is_some_and(oneshot::Sender::is_closed) {
                 self.acts.waiting.pop_front();
                 continue;
             }
@@ -101,9 +109,15 @@ impl Session {
                 asked.act = Act::Enter(ChannelId(state.channel_id.unwrap_or_default()));
             }
             let until = now + ANSWER_TIME;
-            self.acts.running = Some(Running { asked, until });
+            let ping = matches!(asked.act, Act::Tokens(_)).then(|| self.micros(now));
+            self.acts.running = Some(Running { asked, until, ping });
             match begin {
-                Begin::Ask(message) => self.send(message),
+                Begin::Ask(message) => {
+                    self.send(message);
+                    if ping.is_some() {
+                        self.send_ping(now);
+                    }
+                }
                 Begin::Settled(outcome) => self.settle(outcome),
             }
         }
@@ -118,10 +132,27 @@ impl Session {
     }
 
     /// What a message says about the running act.
-    pub(super) fn answer_in(&self, told: &Control) -> Option<Outcome> {
-        let running = self.acts.running.as_ref()?;
+    pub(super) fn answer_in(&mut self, told: &Control) -> Option<Outcome> {
+        let running = self.acts.running.as_mut()?;
         let me = self.roster.me()?.session;
-        answered::by(&running.asked.act, told, me)
+        if let (Control::Ping(pong), Some(ping)) = (told, running.ping) {
+            return (pong.timestamp? >= ping).then_some(Ok(Done::That));
+        }
+        let outcome = answered::by(&running.asked.act, told, me)?;
+        if let (Ok(Done::Made(channel)), Act::Create { lifetime, .. }) =
+            (&outcome, &running.asked.act)
+            && *lifetime == Lifetime::Temporary
+        {
+            running.asked.act = Act::GoInto(*channel);
+            return None;
+        }
+        Some(outcome)
+    }
+
+    /// Whether the own user has asked for something that moves it.
+    pub(super) fn is_going(&self) -> bool {
+        let act = self.acts.running.as_ref().map(|running| &running.asked.act);
+        matches!(act, Some(Act::GoInto(_)))
     }
 
     /// Whether a denial is the answer to the running act.
@@ -139,91 +170,18 @@ impl Session {
 
     pub(super) fn settle(&mut self, outcome: Outcome) {
         if let Some(Running { asked, .. }) = self.acts.running.take() {
+            match (&asked.answer, &outcome) {
+                (None, Err(ActError::Denied(denied))) => {
+                    let denied = Event::Denied(denied.clone());
+                    self.output.push_back(Output::Event(denied));
+                }
+                (None, Err(error)) => {
+                    tracing::debug!(%error, "what was set before is not told to the server again");
+                }
+                _ => {}
+            }
             self.output
                 .push_back(Output::Answer(Answer { asked, outcome }));
-        }
-    }
-
-    /// What to ask for an act, as things are now. A server says nothing to what it finds
-    /// senseless (a user who left, a change that changes nothing), so that is found here.
-    fn begin(&self, act: &Act) -> Begin {
-        match self.message_for(act) {
-            Ok(Some(message)) => Begin::Ask(message),
-            Ok(None) => Begin::Settled(Ok(Done::That)),
-            Err(error) => Begin::Settled(Err(error)),
-        }
-    }
-
-    /// The message that asks for an act; none when it is done already.
-    fn message_for(&self, act: &Act) -> Result<Option<Control>, ActError> {
-        let me = self.roster.me().ok_or(ActError::NotJoined)?;
-        let user = |session: SessionId| {
-            let user = self.roster.user(session);
-            user.ok_or(ActError::NoSuchUser(session))
-        };
-        let there = |channel| {
-            let channel_there = self.roster.channel(channel);
-            channel_there.ok_or(ActError::NoSuchChannel(channel))
-        };
-        let state = |session: SessionId| proto::UserState {
-            session: Some(session.0),
-            ..proto::UserState::default()
-        };
-        let moved = |session, channel| -> Result<Option<Control>, ActError> {
-            there(channel)?;
-            let moved = proto::UserState {
-                channel_id: Some(channel.0),
-                ..state(session)
-            };
-            let is_there = user(session)?.channel == channel;
-            Ok((!is_there).then_some(Control::UserState(moved)))
-        };
-        let removed = |session: SessionId, reason: &str, ban| {
-            user(session)?;
-            Ok(Some(Control::UserRemove(proto::UserRemove {
-                session: Some(session.0),
-                actor: None,
-                reason: Some(reason.to_owned()),
-                ban,
-            })))
-        };
-        match act {
-            Act::Enter(channel) => moved(me.session, *channel),
-            Act::Follow(session) => moved(me.session, user(*session)?.channel),
-            Act::Move { user, to } => moved(*user, *to),
-            Act::Create {
-                parent,
-                name,
-                lifetime,
-            } => {
-                there(*parent)?;
-                Ok(Some(Control::ChannelState(proto::ChannelState {
-                    parent: Some(parent.0),
-                    name: Some(name.clone()),
-                    temporary: Some(*lifetime == Lifetime::Temporary),
-                    ..proto::ChannelState::default()
-                })))
-            }
-            Act::Remove(channel) => {
-                there(*channel)?;
-                let channel_id = Some(channel.0);
-                Ok(Some(Control::ChannelRemove(proto::ChannelRemove {
-                    channel_id,
-                })))
-            }
-            Act::Kick { user, reason } => removed(*user, reason, None),
-            Act::Ban { user, reason } => removed(*user, reason, Some(true)),
-            Act::Mute {
-                user: session,
-                mute,
-            } => {
-                let is_so = user(*session)?.mute == *mute;
-                let muted = proto::UserState {
-                    mute: Some(*mute),
-                    ..state(*session)
-                };
-                Ok((!is_so).then_some(Control::UserState(muted)))
-            }
         }
     }
 

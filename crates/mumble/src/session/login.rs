@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Instant};
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{Output, Phase, Session, refusal};
 use crate::control::Control;
 use crate::datagram::Dialect;
 use crate::error::JoinError;
-use crate::event::{Event, SessionId, Version};
+use crate::event::{Event, ServerInfo, SessionId, Suggestions, Version};
+use crate::outbox::Markup;
 use crate::proto::control as proto;
 use crate::text;
 
@@ -24,8 +25,13 @@ const OUR_VERSION: Version = Version {
 const CLIENT_TYPE_BOT: i32 = 1;
 
 /// Bits per second that headers add to the voice at a packet per 20 ms: IP (20 bytes), UDP (8),
-/// sealing (4) and Mumble's own (up to 8), fifty times a second.
+/// sealing (4) and Mumble's own (up to 8), fifty times a second. A server counts the same for a
+/// packet from the tunnel, over the last 360 packets, and drops what is beyond its limit.
 const HEADERS: u32 = (20 + 8 + 4 + 8) * 8 * 50;
+
+/// One part in so many of what a server allows is left free, for Opus holds its bit rate only on
+/// average.
+const SURGE: u32 = 10;
 
 /// Opus speech below this bit rate is no longer worth hearing; a server that allows less is
 /// served with it all the same.
@@ -54,30 +60,15 @@ impl Session {
                 .password
                 .as_ref()
                 .map(|secret| secret.expose_secret().to_owned()),
-            tokens: config
-                .tokens
-                .iter()
-                .map(|token| token.expose_secret().to_owned())
-                .collect(),
+            tokens: exposed(self.kept.tokens.as_ref().unwrap_or(&config.tokens)),
             opus: Some(true),
             client_type: Some(CLIENT_TYPE_BOT),
         }));
     }
 
     pub(super) fn handle_version(&mut self, version: proto::Version) {
-        self.server.version = match (version.version_v2, version.version_v1) {
-            (Some(v2), _) => Version {
-                major: (v2 >> 48) as u16,
-                minor: (v2 >> 32) as u16,
-                patch: (v2 >> 16) as u16,
-            },
-            (None, Some(v1)) => Version {
-                major: (v1 >> 16) as u16,
-                minor: u16::from((v1 >> 8) as u8),
-                patch: u16::from(v1 as u8),
-            },
-            (None, None) => Version::default(),
-        };
+        self.server.version =
+            read_version(version.version_v1, version.version_v2).unwrap_or_default();
         self.server.release = version
             .release
             .unwrap_or_else(|| self.server.version.to_string());
@@ -110,6 +101,7 @@ impl Session {
         };
         self.phase = Phase::Joined;
         self.queue.open();
+        self.keep_up();
         self.server.udp = self.uses_udp();
         let server = self.server.clone();
         self.output
@@ -117,9 +109,39 @@ impl Session {
     }
 
     pub(super) fn handle_server_config(&mut self, config: proto::ServerConfig) {
+        let before = self.server.clone();
         self.limit_bandwidth(config.max_bandwidth);
         if let Some(limit) = config.message_length {
+            self.server.message_length = Some(limit).filter(|&limit| limit > 0);
             self.outbox.set_limit(limit as usize);
+        }
+        if let Some(limit) = config.image_message_length {
+            self.server.image_length = Some(limit).filter(|&limit| limit > 0);
+        }
+        if let Some(allowed) = config.allow_html {
+            self.server.allows_html = Some(allowed);
+            self.outbox.set_markup(Markup::allowed(allowed));
+        }
+        self.server.max_users = config.max_users.or(self.server.max_users);
+        self.server.allows_recording = config.recording_allowed.or(self.server.allows_recording);
+        self.tell_server(&before);
+    }
+
+    pub(super) fn handle_suggestions(&mut self, suggest: proto::SuggestConfig) {
+        let before = self.server.clone();
+        self.server.suggests = Suggestions {
+            version: read_version(suggest.version_v1, suggest.version_v2),
+            positional: suggest.positional,
+            push_to_talk: suggest.push_to_talk,
+        };
+        self.tell_server(&before);
+    }
+
+    fn tell_server(&mut self, before: &ServerInfo) {
+        if self.phase == Phase::Joined && self.server != *before {
+            let server = self.server.clone();
+            self.output
+                .push_back(Output::Event(Event::ServerChanged(server)));
         }
     }
 
@@ -128,7 +150,8 @@ impl Session {
             return;
         };
         self.server.max_bandwidth = Some(limit);
-        let allowed = limit.saturating_sub(HEADERS).max(LEAST_BITRATE);
+        let voice = limit.saturating_sub(HEADERS);
+        let allowed = (voice - voice / SURGE).max(LEAST_BITRATE);
         self.mouth.set_bitrate(self.config.bitrate.min(allowed));
     }
 
@@ -147,5 +170,28 @@ impl Session {
             Phase::Login => {}
         }
         Ok(())
+    }
+}
+
+/// Access tokens as they are sent.
+pub(super) fn exposed(tokens: &[SecretString]) -> Vec<String> {
+    let exposed = tokens.iter().map(|token| token.expose_secret().to_owned());
+    exposed.collect()
+}
+
+/// A version in the protocol's new or old form; none when there is neither.
+fn read_version(v1: Option<u32>, v2: Option<u64>) -> Option<Version> {
+    match (v2, v1) {
+        (Some(v2), _) => Some(Version {
+            major: (v2 >> 48) as u16,
+            minor: (v2 >> 32) as u16,
+            patch: (v2 >> 16) as u16,
+        }),
+        (None, Some(v1)) => Some(Version {
+            major: (v1 >> 16) as u16,
+            minor: u16::from((v1 >> 8) as u8),
+            patch: u16::from(v1 as u8),
+        }),
+        (None, None) => None,
     }
 }

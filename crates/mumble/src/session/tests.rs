@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::datagram::Received;
 use crate::error::Outlook;
-use crate::event::{Heard, TextScope};
+use crate::event::{Heard, RosterChange, TextScope};
 use crate::speak::Speech;
 
 pub(super) const ME: SessionId = SessionId(5);
@@ -29,10 +29,15 @@ pub(super) struct World {
 impl World {
     /// Just connected.
     pub(super) fn connected(edit: impl FnOnce(&mut Config)) -> Self {
+        Self::connected_with(Kept::default(), edit)
+    }
+
+    /// Just connected, with what was set on an earlier connection.
+    pub(super) fn connected_with(kept: Kept, edit: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new("talk.example", 64738, "AI-Bot", "/nowhere");
         edit(&mut config);
         let (now, queue) = (Instant::now(), Arc::new(SpeechQueue::default()));
-        let session = Session::new(now, Arc::new(config), Arc::clone(&queue));
+        let session = Session::new(now, Arc::new(config), Arc::clone(&queue), kept);
         Self {
             session,
             queue,
@@ -52,7 +57,7 @@ impl World {
         Self::joined_to(V1_3_4, |_| {})
     }
 
-    fn log_in(&mut self, version: u64) -> Result<(), JoinError> {
+    pub(super) fn log_in(&mut self, version: u64) -> Result<(), JoinError> {
         self.say(Control::Version(proto::Version {
             version_v2: Some(version),
             ..Default::default()
@@ -532,6 +537,50 @@ fn a_text_is_cut_to_the_servers_limit() {
         })
         .collect();
     assert_eq!(texts, ["one two", "three", "&lt;four", "&gt;"]);
+}
+
+#[test]
+fn a_change_of_the_servers_settings_is_told() {
+    let mut world = World::joined();
+    world.output();
+    let config = proto::ServerConfig {
+        message_length: Some(500),
+        allow_html: Some(false),
+        max_users: Some(30),
+        ..Default::default()
+    };
+    world.say(Control::ServerConfig(config.clone())).unwrap();
+    world.say(Control::ServerConfig(config)).unwrap();
+    let suggest = proto::SuggestConfig {
+        version_v1: Some(1 << 16 | 4 << 8),
+        push_to_talk: Some(true),
+        ..Default::default()
+    };
+    world.say(Control::SuggestConfig(suggest)).unwrap();
+    let events = world.events();
+    let [Event::ServerChanged(limits), Event::ServerChanged(all)] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(limits.message_length, Some(500));
+    assert_eq!(limits.allows_html, Some(false));
+    assert_eq!(all.max_users, Some(30));
+    assert_eq!(all.suggests.push_to_talk, Some(true));
+    assert_eq!(
+        all.suggests.version.map(|version| version.to_string()),
+        Some("1.4.0".to_owned())
+    );
+    world
+        .session
+        .send_text(To::Channel(ChannelId(0)), "a\nb & c");
+    let texts: Vec<_> = world
+        .controls()
+        .into_iter()
+        .filter_map(|message| match message {
+            Control::TextMessage(text) => text.message,
+            _ => None,
+        })
+        .collect();
+    assert_eq!(texts, ["a\nb &amp; c"]);
 }
 
 #[test]

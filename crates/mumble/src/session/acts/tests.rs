@@ -3,9 +3,11 @@
 use tokio::sync::oneshot::{self, Receiver};
 
 use super::*;
+use crate::act::Presence;
 use crate::denied::{Denied, Permission};
-use crate::event::Event;
-use crate::session::tests::{ANN, ME, Pings, SECOND, World};
+use crate::event::{Event, RosterChange, SessionId, Version};
+use crate::kept::Kept;
+use crate::session::tests::{ANN, ME, Pings, SECOND, V1_5_735, World};
 
 const ROOT: ChannelId = ChannelId(0);
 const AI: ChannelId = ChannelId(1);
@@ -13,7 +15,10 @@ const AI: ChannelId = ChannelId(1);
 /// Asks for an act; gives where its outcome comes.
 fn ask(world: &mut World, act: Act) -> Receiver<Outcome> {
     let (answer, answered) = oneshot::channel();
-    world.session.act(Asked { act, answer });
+    world.session.act(Asked {
+        act,
+        answer: Some(answer),
+    });
     answered
 }
 
@@ -117,7 +122,7 @@ fn an_act_is_done_when_the_server_tells_its_change() {
             Act::Create {
                 parent: ROOT,
                 name: "Den".into(),
-                lifetime: Lifetime::Temporary,
+                lifetime: Lifetime::Permanent,
             },
             Control::ChannelState(channel),
             Done::Made(ChannelId(7)),
@@ -283,4 +288,185 @@ fn who_leaves_meanwhile_cannot_be_acted_upon() {
     world.say(removed(ANN, false)).unwrap();
     let error = ActError::NoSuchUser(ANN);
     assert_eq!(outcome(&mut world, answered), Some(Err(error)));
+}
+
+#[test]
+fn a_temporary_channel_is_made_once_we_are_in_it() {
+    let mut world = ready();
+    let act = Act::Create {
+        parent: ROOT,
+        name: "Den".into(),
+        lifetime: Lifetime::Temporary,
+    };
+    let mut answered = ask(&mut world, act);
+    asked(&mut world);
+    let channel = proto::ChannelState {
+        channel_id: Some(7),
+        parent: Some(0),
+        name: Some("Den".into()),
+        temporary: Some(true),
+        ..Default::default()
+    };
+    world.say(Control::ChannelState(channel)).unwrap();
+    asked(&mut world);
+    assert!(answered.try_recv().is_err());
+    world.say(in_channel(ME, ChannelId(7))).unwrap();
+    let outputs = world.output();
+    let [
+        Output::Event(Event::Roster(RosterChange::UserMoved { session: ME })),
+        _,
+    ] = outputs.as_slice()
+    else {
+        panic!("{outputs:?}")
+    };
+    for output in outputs {
+        if let Output::Answer(answer) = output {
+            answer.give();
+        }
+    }
+    let made = Done::Made(ChannelId(7));
+    assert_eq!(answered.try_recv().unwrap(), Ok(made));
+}
+
+#[test]
+fn being_moved_tells_by_whom_and_from_where() {
+    let mut world = ready();
+    world
+        .say(state(ME, |state| {
+            state.actor = Some(ANN.0);
+            state.channel_id = Some(AI.0);
+        }))
+        .unwrap();
+    let events = world.events();
+    let moved = RosterChange::MovedByOther {
+        by: Some(ANN),
+        from: ROOT,
+    };
+    assert!(
+        matches!(events.as_slice(), [Event::Roster(change)] if *change == moved),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn listening_needs_a_server_of_1_4() {
+    let mut world = ready();
+    let answered = ask(&mut world, Act::Listen(AI));
+    let error = ActError::NotSupported {
+        needs: Version {
+            major: 1,
+            minor: 4,
+            patch: 0,
+        },
+        has: Version {
+            major: 1,
+            minor: 3,
+            patch: 4,
+        },
+    };
+    assert_eq!(outcome(&mut world, answered), Some(Err(error)));
+
+    let mut world = World::joined_to(V1_5_735, |_| {});
+    asked(&mut world);
+    let listening = || state(ME, |state| state.listening_channel_add = vec![AI.0]);
+    let answered = ask(&mut world, Act::Listen(AI));
+    assert_eq!(asked(&mut world), [listening()]);
+    world.say(listening()).unwrap();
+    assert_eq!(outcome(&mut world, answered), Some(Ok(Done::That)));
+    let me = world.session.roster().me().unwrap();
+    assert!(me.listens_to.contains(&AI));
+}
+
+#[test]
+fn tokens_are_taken_when_a_ping_behind_them_is_answered() {
+    let mut world = ready();
+    world.now += SECOND;
+    let mut answered = ask(&mut world, Act::Tokens(vec!["sesame".into()]));
+    let said = asked(&mut world);
+    let [Control::Authenticate(tokens), Control::Ping(ping)] = said.as_slice() else {
+        panic!("{said:?}")
+    };
+    assert_eq!(tokens.tokens, ["sesame"]);
+    let earlier = proto::Ping {
+        timestamp: ping.timestamp.map(|sent| sent.wrapping_sub(1)),
+        ..*ping
+    };
+    world.say(Control::Ping(earlier)).unwrap();
+    asked(&mut world);
+    assert!(answered.try_recv().is_err());
+    world.say(Control::Ping(*ping)).unwrap();
+    assert_eq!(outcome(&mut world, answered), Some(Ok(Done::That)));
+}
+
+#[test]
+fn a_long_comment_is_asked_for_and_a_short_one_is_known() {
+    let mut world = ready();
+    world
+        .say(state(ANN, |s| s.comment = Some("<b>hi</b>".into())))
+        .unwrap();
+    let answered = ask(&mut world, Act::ReadComment(ANN));
+    let short = Done::Read("hi".into());
+    assert_eq!(outcome(&mut world, answered), Some(Ok(short)));
+
+    let hash = bytes::Bytes::from_static(&[7; 20]);
+    world
+        .say(state(ANN, |s| s.comment_hash = Some(hash)))
+        .unwrap();
+    let answered = ask(&mut world, Act::ReadComment(ANN));
+    let said = asked(&mut world);
+    assert!(
+        matches!(said.as_slice(), [Control::RequestBlob(asked)] if asked.session_comment == [ANN.0]),
+        "{said:?}"
+    );
+    let long = "long ".repeat(300);
+    world
+        .say(state(ANN, |s| s.comment = Some(long.clone())))
+        .unwrap();
+    let read = Done::Read(long.trim().to_owned());
+    assert_eq!(outcome(&mut world, answered), Some(Ok(read)));
+}
+
+#[test]
+fn what_was_set_before_is_told_again_after_the_login() {
+    let kept = Kept {
+        presence: Some(Presence::Muted),
+        comment: Some("ask me & wait".into()),
+        tokens: Some(vec!["sesame".into()]),
+        listened: [AI].into(),
+    };
+    let mut world = World::connected_with(kept, |_| {});
+    let login = asked(&mut world);
+    assert!(
+        login
+            .iter()
+            .any(|said| matches!(said, Control::Authenticate(login) if login.tokens == ["sesame"])),
+        "{login:?}"
+    );
+    world.log_in(V1_5_735).unwrap();
+    assert_eq!(
+        asked(&mut world),
+        [state(ME, |s| {
+            s.self_mute = Some(true);
+            s.self_deaf = Some(false);
+        })]
+    );
+    world
+        .say(state(ME, |s| {
+            s.self_mute = Some(true);
+            s.self_deaf = Some(false);
+        }))
+        .unwrap();
+    let comment = state(ME, |s| s.comment = Some("ask me &amp; wait".into()));
+    assert_eq!(asked(&mut world), std::slice::from_ref(&comment));
+    world.say(comment).unwrap();
+    let listening = state(ME, |s| s.listening_channel_add = vec![AI.0]);
+    assert_eq!(asked(&mut world), [listening]);
+    world.say(no_permission(0x800, AI)).unwrap();
+    assert!(matches!(
+        world.events().as_slice(),
+        [Event::Denied(Denied::Permission {
+            permission: Permission::Listen,
+            ..
+        })]
+    ));
 }
