@@ -71,6 +71,12 @@ pub(crate) struct Malformed;
 const LEGACY_PING: u8 = 1;
 const LEGACY_OPUS: u8 = 4;
 
+/// A whisper target that is never registered: what is said to it is said to nobody.
+pub(crate) const NOBODY: u8 = 30;
+
+/// 20 ms of Opus silence (RFC 6716: a CELT frame that decodes to nothing).
+const SILENCE: [u8; 3] = [0xf8, 0xff, 0xfe];
+
 /// In the length of legacy Opus data: the speaker has stopped.
 const LEGACY_LAST: u64 = 0x2000;
 
@@ -166,6 +172,27 @@ pub(crate) fn write_voice(dialect: Dialect, voice: &Voice) -> Vec<u8> {
         }
     }
     out
+}
+
+/// Writes a packet of voice that reaches nobody: a sign to the server that voice comes by UDP.
+pub(crate) fn write_to_nobody(dialect: Dialect) -> Vec<u8> {
+    match dialect {
+        Dialect::Legacy => {
+            let mut out = vec![LEGACY_OPUS << 5 | NOBODY];
+            varint::put(&mut out, 0);
+            varint::put(&mut out, SILENCE.len() as u64);
+            out.put_slice(&SILENCE);
+            out
+        }
+        Dialect::Protobuf => {
+            let audio = udp::Audio {
+                header: Some(udp::audio::Header::Target(u32::from(NOBODY))),
+                opus_data: Bytes::from_static(&SILENCE),
+                ..udp::Audio::default()
+            };
+            [&[AUDIO], audio.encode_to_vec().as_slice()].concat()
+        }
+    }
 }
 
 /// Writes a ping; the server echoes the number.

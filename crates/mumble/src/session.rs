@@ -11,6 +11,7 @@ mod place;
 mod refusal;
 mod voice;
 mod link;
+mod pings;
 
 use std::{
     collections::VecDeque,
@@ -35,8 +36,10 @@ use crate::text;
 
 use acts::Acts;
 pub(crate) use acts::Answer;
-use link::{Link, LinkAction, PING_EVERY, RoundTrip, Route};
+use link::{Link, PING_EVERY, Route};
+use pings::RoundTrip;
 use place::Goals;
+use voice::Recent;
 
 /// How long the login may take, from the TLS handshake's end to being in the channel.
 const LOGIN_TIME: Duration = Duration::from_secs(10);
@@ -73,6 +76,7 @@ pub(crate) struct Session {
     opened: Instant,
     resync_asked: Instant,
     link: Link,
+    recent: Recent,
     tcp_round_trip: RoundTrip,
     packets: Packets,
     hearing: Hearing,
@@ -125,6 +129,7 @@ impl Session {
             opened: now,
             resync_asked: now,
             link: Link::new(),
+            recent: Recent::default(),
             tcp_round_trip: RoundTrip::default(),
             packets: Packets::default(),
             hearing: Hearing::new(config.hear_rate),
@@ -204,15 +209,7 @@ impl Session {
             self.send_ping(now);
         }
         while let Some(action) = self.link.poll(now) {
-            let timestamp = self.micros(now);
-            let ping = datagram::write_ping(self.dialect, timestamp);
-            match (action, &mut self.crypt) {
-                (LinkAction::Ping, Some(crypt)) => {
-                    self.output.push_back(Output::Datagram(crypt.seal(&ping)));
-                }
-                (LinkAction::Ping, None) => {}
-                (LinkAction::TunnelPing, _) => self.send(Control::UdpTunnel(ping.into())),
-            }
+            self.tend_link(now, action);
         }
         for heard in self.hearing.handle_timeout(now) {
             self.output.push_back(Output::Event(Event::Heard(heard)));
@@ -223,7 +220,7 @@ impl Session {
                 self.send(Control::TextMessage(message));
             }
             while let Some(frame) = self.mouth.poll(now) {
-                self.send_voice(frame);
+                self.send_voice(now, frame);
             }
         }
         Ok(())
@@ -273,7 +270,7 @@ impl Session {
     pub(crate) fn close(&mut self, now: Instant) {
         self.queue.close();
         if let Some(frame) = self.mouth.shut(now) {
-            self.send_voice(frame);
+            self.send_voice(now, frame);
         }
     }
 
@@ -308,7 +305,7 @@ impl Session {
         } = self.crypt_stats();
         Stats {
             udp: self.uses_udp(),
-            udp_ping: self.link.round_trip.mean(),
+            udp_ping: self.link.pings().round_trip.mean(),
             tcp_ping: self.tcp_round_trip.mean(),
             good,
             late,
@@ -326,6 +323,7 @@ impl Session {
     fn handle_ping(&mut self, now: Instant, ping: proto::Ping) {
         if let Some(took) = ping.timestamp.and_then(|sent| self.since(now, sent)) {
             self.tcp_round_trip.add(took);
+            self.link.handle_tcp_pong(took);
         }
     }
 
@@ -368,8 +366,8 @@ impl Session {
             resync: Some(resyncs),
             udp_packets: Some(self.packets.udp),
             tcp_packets: Some(self.packets.tcp),
-            udp_ping_avg: Some(self.link.round_trip.mean_ms()),
-            udp_ping_var: Some(self.link.round_trip.variance()),
+            udp_ping_avg: Some(self.link.pings().round_trip.mean_ms()),
+            udp_ping_var: Some(self.link.pings().round_trip.variance()),
             tcp_ping_avg: Some(self.tcp_round_trip.mean_ms()),
             tcp_ping_var: Some(self.tcp_round_trip.variance()),
         }));

@@ -1,22 +1,74 @@
-//! Whether UDP works, found out by pings; and how long pings take on either way.
+//! Whether voice goes by UDP or through the tunnel, found out by pings.
+//!
+//! A server sends voice by UDP to whoever sent it voice by UDP last, and through the tunnel
+//! after anything that came to it through the tunnel; pings by UDP are answered by UDP and
+//! change nothing (`Server::run` and `Server::message` of Mumble's server, 1.3 to 1.5). So a
+//! dead way is told by a packet through the tunnel, and a living one by a packet of voice,
+//! which, while nobody speaks here, is one that reaches nobody.
 
 use std::time::{Duration, Instant};
 
-/// Between pings while all is well. Servers drop a user after 30 s of silence.
+use super::pings::Pings;
+
+/// Between pings while nobody speaks. Servers drop a user after 30 s of silence.
 pub(super) const PING_EVERY: Duration = Duration::from_secs(5);
 
-/// Between pings while an answer is missing.
-const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// Between pings while voice flows either way.
+const TALKING_EVERY: Duration = Duration::from_millis(50);
 
-/// How many probes come at [`PROBE_EVERY`] after the start.
-const FIRST_PROBES: u32 = 5;
+/// So many missed pings in a row mean that UDP is dead.
+const DEAD_AFTER: usize = 2;
 
-/// Between probes once UDP has proved dead: rare, for each makes the server send by UDP until
-/// it hears from the tunnel again.
-const RETRY_EVERY: Duration = Duration::from_secs(15);
+/// Where pings get lost all the time, twice as many are sent and missed before that is said:
+/// it takes the same time and comes from mere loss a hundred times less often.
+const LOSSY_EVERY: Duration = Duration::from_millis(25);
+const LOSSY_DEAD_AFTER: usize = 4;
 
-/// UDP is dead when pings have gone unanswered for this long.
-const DEAD_AFTER: Duration = Duration::from_secs(3);
+/// Who notices a missed ping later than this was asleep, and its answer may lie in the socket:
+/// that is looked at first, for as long as [`SECOND_LOOK`].
+const ASLEEP: Duration = Duration::from_millis(10);
+const SECOND_LOOK: Duration = Duration::from_millis(5);
+
+/// Voice flows until this long after its last packet.
+const TALK_ENDS: Duration = Duration::from_secs(1);
+
+/// At least this much of the own voice goes through the tunnel again when UDP is dead ...
+const LEAST_RESENT: Duration = Duration::from_millis(200);
+
+/// ... and at most this much, where round trips are long: everything since the last ping that
+/// came back may be lost. 20 packets at once are within the limit that a server sets for the
+/// last 360 (`BandwidthRecord`), for the bit rate leaves that much free.
+pub(super) const MOST_RESENT: Duration = Duration::from_millis(400);
+
+/// The longer UDP has been dead, the rarer it is probed: after a quarter of that time ...
+const PATIENCE: u32 = 4;
+
+/// ... and at the latest after this.
+const RAREST_PROBE: Duration = Duration::from_secs(15);
+
+/// A probe is followed by a packet through the tunnel, not more often than this: to some
+/// servers any datagram is a sign that UDP works.
+const TUNNEL_AGAIN: Duration = Duration::from_millis(250);
+
+/// UDP that answers again has to do so for this long before voice goes back to it; each time
+/// that it died again within [`STABLE`], for twice as long, up to [`LONGEST_TRIAL`].
+const FIRST_TRIAL: Duration = Duration::from_millis(500);
+const LONGEST_TRIAL: Duration = Duration::from_secs(16);
+const STABLE: Duration = Duration::from_secs(10);
+
+/// With a quarter of the pings lost, the tunnel serves better.
+const MOST_LOST_IN_TRIAL: u32 = 4;
+
+/// So many missed pings in a row end a trial.
+const TRIAL_DEAD_AFTER: usize = 6;
+
+/// In the middle of talk voice goes back to UDP only if the tunnel is slower by no more than
+/// this: listeners wait 60 ms for packets that are overtaken.
+const PROMPT: Duration = Duration::from_millis(40);
+
+/// Voice that still comes through the tunnel makes us ask for UDP again, not more often than
+/// this.
+const CLAIM_AGAIN: Duration = Duration::from_millis(500);
 
 /// Where voice goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,186 +86,315 @@ pub(super) enum LinkAction {
     Ping,
     /// Send a ping through the tunnel, after which the server uses the tunnel too.
     TunnelPing,
+    /// Send again, through the tunnel, the own voice that has left by UDP since then.
+    Resend(Instant),
+    /// Send a ping on the TCP stream; its answer is for [`Link::handle_tcp_pong`].
+    TcpPing,
+    /// Send voice to nobody by UDP, after which the server uses UDP too.
+    Claim,
 }
 
 /// The UDP side of a connection.
 #[derive(Debug)]
 pub(super) struct Link {
-    route: Route,
-    /// None before the key is there, and when UDP is switched off.
-    next_ping: Option<Instant>,
-    probes: u32,
-    /// The first ping that nothing has been heard of.
-    unanswered: Option<Instant>,
-    tell_tunnel: bool,
-    pub(super) round_trip: RoundTrip,
+    state: State,
+    pings: Pings,
+    /// Voice flows until then.
+    talk_ends: Option<Instant>,
+    /// How long UDP has to answer before it is used.
+    trial: Duration,
+    /// Before then UDP is not called dead.
+    second_look: Option<Instant>,
+    todo: Todo,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Before the key is there, and when UDP is switched off.
+    Off,
+    /// Nothing comes back.
+    Dead { since: Instant, told: Instant },
+    /// Something came back; whether that goes on is being watched.
+    Trial(Trial),
+    /// Voice goes by UDP.
+    Alive { since: Instant, claimed: Instant },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Trial {
+    dead_since: Instant,
+    begun: Instant,
+    sent: u32,
+    answered: u32,
+    tunnel: Tunnel,
+}
+
+/// How fast the tunnel is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tunnel {
+    Unknown,
+    Prompt,
+}
+
+/// What is to be done once; nothing of it twice.
+#[derive(Clone, Copy, Debug, Default)]
+struct Todo {
+    resend: Option<Instant>,
+    tunnel_ping: bool,
+    tcp_ping: bool,
+    claim: bool,
 }
 
 impl Link {
     pub(super) fn new() -> Self {
         Self {
-            route: Route::Tunnel,
-            next_ping: None,
-            probes: 0,
-            unanswered: None,
-            tell_tunnel: false,
-            round_trip: RoundTrip::default(),
+            state: State::Off,
+            pings: Pings::default(),
+            talk_ends: None,
+            trial: Duration::ZERO,
+            second_look: None,
+            todo: Todo::default(),
         }
     }
 
     /// The key is there: pings can begin.
     pub(super) fn start(&mut self, now: Instant) {
-        self.next_ping.get_or_insert(now);
+        if let State::Off = self.state {
+            // Until an answer has come, the server is not to send by UDP either.
+            self.todo.tunnel_ping = true;
+            self.state = State::Dead {
+                since: now,
+                told: now,
+            };
+        }
     }
 
     pub(super) fn route(&self) -> Route {
-        self.route
-    }
-
-    /// A ping came back after this long.
-    pub(super) fn handle_pong(&mut self, now: Instant, took: Duration) {
-        self.route = Route::Udp;
-        self.unanswered = None;
-        self.tell_tunnel = false;
-        self.probes = 0;
-        self.next_ping = Some(now + PING_EVERY);
-        self.round_trip.add(took);
-    }
-
-    /// What is due now.
-    pub(super) fn poll(&mut self, now: Instant) -> Option<LinkAction> {
-        let dead = self
-            .unanswered
-            .is_some_and(|since| now >= since + DEAD_AFTER);
-        if self.route == Route::Udp && dead {
-            self.route = Route::Tunnel;
-            self.tell_tunnel = true;
+        match self.state {
+            State::Alive { .. } => Route::Udp,
+            State::Off | State::Dead { .. } | State::Trial(_) => Route::Tunnel,
         }
-        if self.next_ping.is_some_and(|due| now >= due) {
-            self.unanswered.get_or_insert(now);
-            self.probes = self.probes.saturating_add(1);
-            let retrying = self.route == Route::Tunnel && self.probes > FIRST_PROBES;
-            self.tell_tunnel |= retrying;
-            self.next_ping = Some(now + if retrying { RETRY_EVERY } else { PROBE_EVERY });
+    }
+
+    pub(super) fn pings(&self) -> &Pings {
+        &self.pings
+    }
+
+    /// A packet of the own voice leaves.
+    pub(super) fn handle_own_voice(&mut self, now: Instant) {
+        self.talk_ends = Some(now + TALK_ENDS);
+    }
+
+    /// A packet of somebody's voice came.
+    pub(super) fn handle_voice(&mut self, now: Instant, came_by: Route) {
+        self.talk_ends = Some(now + TALK_ENDS);
+        if let State::Alive { claimed, .. } = &mut self.state
+            && came_by == Route::Tunnel
+            && now >= *claimed + CLAIM_AGAIN
+        {
+            *claimed = now;
+            self.todo.claim = true;
+        }
+    }
+
+    /// A ping came back by UDP after this long.
+    pub(super) fn handle_pong(&mut self, now: Instant, took: Duration) {
+        match &mut self.state {
+            State::Off => return,
+            State::Dead { since, .. } => {
+                let since = *since;
+                self.pings.forget();
+                self.begin_trial(now, since);
+            }
+            State::Trial(trial) => trial.answered += 1,
+            State::Alive { .. } => {}
+        }
+        self.pings.answer(now, took);
+    }
+
+    /// A ping came back on the TCP stream after this long.
+    pub(super) fn handle_tcp_pong(&mut self, took: Duration) {
+        if let State::Trial(trial) = &mut self.state
+            && took <= self.pings.usual() + PROMPT
+        {
+            trial.tunnel = Tunnel::Prompt;
+        }
+    }
+
+    /// What is due now, to be asked for until there is nothing.
+    pub(super) fn poll(&mut self, now: Instant) -> Option<LinkAction> {
+        self.judge(now);
+        if let Some(since) = self.todo.resend.take() {
+            return Some(LinkAction::Resend(since));
+        }
+        if std::mem::take(&mut self.todo.tcp_ping) {
+            return Some(LinkAction::TcpPing);
+        }
+        if std::mem::take(&mut self.todo.claim) {
+            return Some(LinkAction::Claim);
+        }
+        if self.next_ping().is_some_and(|due| now >= due) {
+            self.pings.send(now);
+            match &mut self.state {
+                State::Trial(trial) => trial.sent += 1,
+                State::Dead { told, .. } if now >= *told + TUNNEL_AGAIN => {
+                    *told = now;
+                    self.todo.tunnel_ping = true;
+                }
+                State::Off | State::Dead { .. } | State::Alive { .. } => {}
+            }
             return Some(LinkAction::Ping);
         }
-        if self.tell_tunnel {
-            self.tell_tunnel = false;
-            return Some(LinkAction::TunnelPing);
-        }
-        None
+        std::mem::take(&mut self.todo.tunnel_ping).then_some(LinkAction::TunnelPing)
     }
 
+    /// When [`Link::poll`] wants to be called.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let dead = self
-            .unanswered
-            .filter(|_| self.route == Route::Udp)
-            .map(|at| at + DEAD_AFTER);
-        [self.next_ping, dead].into_iter().flatten().min()
-    }
-}
-
-/// Mean and variance of ping times, as servers show them.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct RoundTrip {
-    count: u32,
-    mean_ms: f32,
-    variance: f32,
-}
-
-impl RoundTrip {
-    pub(super) fn add(&mut self, took: Duration) {
-        let ms = took.as_secs_f32() * 1000.0;
-        self.count = self.count.saturating_add(1);
-        let difference = ms - self.mean_ms;
-        self.mean_ms += difference / self.count as f32;
-        let spread = difference * (ms - self.mean_ms) - self.variance;
-        self.variance += spread / self.count as f32;
+        let judgement = match self.state {
+            State::Off | State::Dead { .. } => None,
+            State::Trial(trial) => Some(trial.begun + self.trial),
+            State::Alive { .. } => {
+                let missed = self.pings.missed_at(self.dead_after());
+                missed.map(|missed| self.second_look.map_or(missed, |look| missed.max(look)))
+            }
+        };
+        [self.next_ping(), judgement].into_iter().flatten().min()
     }
 
-    pub(super) fn mean(&self) -> Option<Duration> {
-        (self.count > 0).then(|| Duration::from_secs_f32(self.mean_ms / 1000.0))
+    /// Changes the way when it is time for that.
+    fn judge(&mut self, now: Instant) {
+        match self.state {
+            State::Off | State::Dead { .. } => {}
+            State::Alive { since, .. } => {
+                if self.misses(now, self.dead_after()) {
+                    self.die(now, since);
+                }
+            }
+            State::Trial(trial) => {
+                if self.misses(now, TRIAL_DEAD_AFTER) {
+                    self.state = State::Dead {
+                        since: trial.dead_since,
+                        told: now,
+                    };
+                } else if now >= trial.begun + self.trial {
+                    self.decide(now, trial);
+                }
+            }
+        }
     }
 
-    pub(super) fn mean_ms(&self) -> f32 {
-        self.mean_ms
+    /// Whether so many pings in a row are missed, and not just unread.
+    fn misses(&mut self, now: Instant, count: usize) -> bool {
+        let Some(at) = self.pings.missed_at(count).filter(|&at| now >= at) else {
+            return false;
+        };
+        if now > at + ASLEEP && self.second_look.is_none_or(|look| look < at) {
+            self.second_look = Some(now + SECOND_LOOK);
+        }
+        self.second_look.is_none_or(|look| now >= look)
     }
 
-    pub(super) fn variance(&self) -> f32 {
-        self.variance
+    fn die(&mut self, now: Instant, alive_since: Instant) {
+        tracing::debug!("UDP answers no more; voice takes the tunnel");
+        let back = |much| now.checked_sub(much).unwrap_or(now);
+        let unproved = self.pings.answered().unwrap_or(now);
+        let since = unproved.clamp(back(MOST_RESENT), back(LEAST_RESENT));
+        self.todo = Todo {
+            resend: Some(since),
+            ..Todo::default()
+        };
+        self.trial = if now >= alive_since + STABLE {
+            FIRST_TRIAL
+        } else {
+            (self.trial * 2).clamp(FIRST_TRIAL, LONGEST_TRIAL)
+        };
+        self.pings.give_up();
+        self.state = State::Dead {
+            since: now,
+            told: now,
+        };
+    }
+
+    fn begin_trial(&mut self, now: Instant, dead_since: Instant) {
+        self.todo.tcp_ping = !self.trial.is_zero();
+        self.state = State::Trial(Trial {
+            dead_since,
+            begun: now,
+            sent: 0,
+            answered: 0,
+            tunnel: Tunnel::Unknown,
+        });
+    }
+
+    /// A trial is over: back to UDP, or once more.
+    fn decide(&mut self, now: Instant, trial: Trial) {
+        let sent = trial.sent - trial.sent.min(self.pings.under_way(now) as u32);
+        let lost = sent.saturating_sub(trial.answered);
+        let answers = lost * MOST_LOST_IN_TRIAL <= sent;
+        let nobody_would_notice = self.talk_ends.is_none_or(|ends| now >= ends);
+        if answers && (nobody_would_notice || trial.tunnel == Tunnel::Prompt) || self.is_first() {
+            tracing::debug!("UDP answers; voice goes by it");
+            self.todo.claim = true;
+            self.state = State::Alive {
+                since: now,
+                claimed: now,
+            };
+        } else {
+            self.begin_trial(now, trial.dead_since);
+        }
+    }
+
+    /// Whether UDP has not been tried before: one answer is enough then, for voice that has
+    /// just begun in the tunnel may change its way without harm.
+    fn is_first(&self) -> bool {
+        self.trial.is_zero()
+    }
+
+    fn next_ping(&self) -> Option<Instant> {
+        let Some(last) = self.pings.last() else {
+            return match self.state {
+                State::Off => None,
+                State::Dead { since, .. } => Some(since),
+                State::Trial(Trial { begun, .. }) => Some(begun),
+                State::Alive { since, .. } => Some(since),
+            };
+        };
+        let every = self.talking_every();
+        match self.state {
+            State::Off => None,
+            State::Dead { since, .. } => {
+                let dead = last.saturating_duration_since(since);
+                Some(last + (dead / PATIENCE).clamp(TALKING_EVERY, RAREST_PROBE))
+            }
+            State::Trial(_) => Some(last + TALKING_EVERY),
+            State::Alive { .. } => {
+                let talking = Some(last + every).filter(|due| self.talk_ends > Some(*due));
+                let missed = self.pings.missed_at(1).map(|at| at.max(last + every));
+                let idle = last + PING_EVERY;
+                Some(
+                    idle.min(talking.unwrap_or(idle))
+                        .min(missed.unwrap_or(idle)),
+                )
+            }
+        }
+    }
+
+    fn talking_every(&self) -> Duration {
+        if self.pings.is_lossy() {
+            LOSSY_EVERY
+        } else {
+            TALKING_EVERY
+        }
+    }
+
+    fn dead_after(&self) -> usize {
+        if self.pings.is_lossy() {
+            LOSSY_DEAD_AFTER
+        } else {
+            DEAD_AFTER
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn after(start: Instant, seconds: u64) -> Instant {
-        start + Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn udp_is_used_only_once_a_ping_has_come_back() {
-        let start = Instant::now();
-        let mut link = Link::new();
-        assert_eq!(link.poll(start), None);
-        link.start(start);
-        assert_eq!(link.poll(start), Some(LinkAction::Ping));
-        assert_eq!(link.route(), Route::Tunnel);
-        link.handle_pong(start, Duration::from_millis(1));
-        assert_eq!(link.route(), Route::Udp);
-        assert_eq!(link.deadline(), Some(after(start, 5)));
-    }
-
-    #[test]
-    fn unanswered_pings_lead_into_the_tunnel_within_three_seconds() {
-        let start = Instant::now();
-        let mut link = Link::new();
-        link.start(start);
-        link.poll(start);
-        link.handle_pong(start, Duration::ZERO);
-        let mut actions = Vec::new();
-        let mut now = start;
-        while link.route() == Route::Udp {
-            now = link.deadline().expect("a living link has a deadline");
-            actions.extend(link.poll(now));
-        }
-        assert_eq!(now, after(start, 8));
-        actions.extend(std::iter::from_fn(|| link.poll(now)));
-        assert_eq!(actions.last(), Some(&LinkAction::TunnelPing));
-        assert!(
-            actions[..actions.len() - 1]
-                .iter()
-                .all(|action| *action == LinkAction::Ping)
-        );
-    }
-
-    #[test]
-    fn a_dead_link_is_probed_rarely_and_comes_back() {
-        let start = Instant::now();
-        let mut link = Link::new();
-        link.start(start);
-        let mut probes = Vec::new();
-        while probes.len() < 8 {
-            let now = link.deadline().expect("probes go on");
-            while let Some(action) = link.poll(now) {
-                if action == LinkAction::Ping {
-                    probes.push((now - start).as_secs());
-                }
-            }
-        }
-        assert_eq!(probes, [0, 1, 2, 3, 4, 5, 20, 35]);
-        link.handle_pong(after(start, 36), Duration::ZERO);
-        assert_eq!(link.route(), Route::Udp);
-    }
-
-    #[test]
-    fn mean_and_variance_are_those_of_the_samples() {
-        let mut trip = RoundTrip::default();
-        for ms in [2, 4, 6] {
-            trip.add(Duration::from_millis(ms));
-        }
-        assert!((trip.mean_ms() - 4.0).abs() < 1e-3);
-        assert!((trip.variance() - 8.0 / 3.0).abs() < 1e-3);
-    }
-}
+mod tests;

@@ -1,10 +1,16 @@
 //! Voice and pings: sealed datagrams, the tunnel, and what is in either.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 
-use super::{Output, Session, link::Route};
+use super::{
+    Output, Session,
+    link::{LinkAction, MOST_RESENT, Route},
+};
 use crate::control::Control;
 use crate::crypt::Crypt;
 use crate::datagram::{self, Received, Voice};
@@ -12,8 +18,10 @@ use crate::event::{Event, SessionId};
 use crate::proto::control as proto;
 use crate::speak::Frame;
 
-/// Nonces are agreed on anew when datagrams arrive but none has opened for this long, and not
-/// more often than that.
+/// Nonces are agreed on anew when datagrams arrive but none has opened for this long ...
+const DEAF_AFTER: Duration = Duration::from_secs(1);
+
+/// ... and not more often than this, as Mumble's own clients do.
 const RESYNC_EVERY: Duration = Duration::from_secs(5);
 
 impl Session {
@@ -56,7 +64,7 @@ impl Session {
             }
             Err(dropped) => {
                 tracing::trace!(?dropped, "a datagram was dropped");
-                let deaf = now >= self.opened + RESYNC_EVERY;
+                let deaf = now >= self.opened + DEAF_AFTER;
                 if deaf && now >= self.resync_asked + RESYNC_EVERY {
                     self.resync_asked = now;
                     self.send(Control::CryptSetup(proto::CryptSetup::default()));
@@ -69,6 +77,7 @@ impl Session {
     pub(super) fn handle_plain(&mut self, now: Instant, came_by: Route, plain: Bytes) {
         match datagram::read(self.dialect, plain) {
             Ok(Received::Voice(voice)) => {
+                self.link.handle_voice(now, came_by);
                 for heard in self.hearing.handle_voice(now, voice) {
                     self.output.push_back(Output::Event(Event::Heard(heard)));
                 }
@@ -84,7 +93,7 @@ impl Session {
         }
     }
 
-    pub(super) fn send_voice(&mut self, frame: Frame) {
+    pub(super) fn send_voice(&mut self, now: Instant, frame: Frame) {
         let Frame {
             sequence,
             opus,
@@ -96,12 +105,73 @@ impl Session {
             opus,
             last,
         };
-        let packet = datagram::write_voice(self.dialect, &voice);
-        match &mut self.crypt {
-            Some(crypt) if self.link.route() == Route::Udp => {
-                self.output.push_back(Output::Datagram(crypt.seal(&packet)));
+        self.link.handle_own_voice(now);
+        let packet = Bytes::from(datagram::write_voice(self.dialect, &voice));
+        match self.link.route() {
+            Route::Udp => {
+                self.send_sealed(&packet);
+                self.recent.push(now, packet);
             }
-            _ => self.send(Control::UdpTunnel(packet.into())),
+            Route::Tunnel => self.send(Control::UdpTunnel(packet)),
         }
+    }
+
+    /// Does what the link wants.
+    pub(super) fn tend_link(&mut self, now: Instant, action: LinkAction) {
+        match action {
+            LinkAction::Ping => {
+                self.send_sealed(&datagram::write_ping(self.dialect, self.micros(now)));
+            }
+            LinkAction::TunnelPing => self.tunnel_ping(now),
+            LinkAction::Resend(since) => {
+                let mut resent = false;
+                for packet in self.recent.take(since) {
+                    resent = true;
+                    self.output
+                        .push_back(Output::Control(Control::UdpTunnel(packet)));
+                }
+                if !resent {
+                    self.tunnel_ping(now);
+                }
+            }
+            LinkAction::TcpPing => self.send_ping(now),
+            LinkAction::Claim => self.send_sealed(&datagram::write_to_nobody(self.dialect)),
+        }
+    }
+
+    fn tunnel_ping(&mut self, now: Instant) {
+        let ping = datagram::write_ping(self.dialect, self.micros(now));
+        self.send(Control::UdpTunnel(ping.into()));
+    }
+
+    fn send_sealed(&mut self, plain: &[u8]) {
+        if let Some(crypt) = &mut self.crypt {
+            self.output.push_back(Output::Datagram(crypt.seal(plain)));
+        }
+    }
+}
+
+/// The own voice that has left by UDP of late, to be sent again if UDP proves dead. Holds
+/// [`MOST_RESENT`], and at most [`MOST_RECENT`] packets; then the oldest is forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Recent(VecDeque<(Instant, Bytes)>);
+
+/// More packets than the shortest ones, of 10 ms, that fit into [`MOST_RESENT`].
+const MOST_RECENT: usize = 50;
+
+impl Recent {
+    fn push(&mut self, now: Instant, packet: Bytes) {
+        let old = |&(at, _): &(Instant, Bytes)| now > at + MOST_RESENT;
+        while self.0.front().is_some_and(old) || self.0.len() >= MOST_RECENT {
+            self.0.pop_front();
+        }
+        self.0.push_back((now, packet));
+    }
+
+    /// What has left since then, oldest first. What is older is forgotten.
+    fn take(&mut self, since: Instant) -> impl Iterator<Item = Bytes> {
+        let all = std::mem::take(&mut self.0).into_iter();
+        all.skip_while(move |&(at, _)| at < since)
+            .map(|(_, packet)| packet)
     }
 }
