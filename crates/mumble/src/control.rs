@@ -102,6 +102,7 @@ control_messages! {
     11 TextMessage at most WORDY;
     12 PermissionDenied at most WORDY;
     15 CryptSetup at most SHORT;
+    19 VoiceTarget at most SHORT;
     20 PermissionQuery at most SHORT;
     21 CodecVersion at most SHORT;
     23 RequestBlob at most SHORT;

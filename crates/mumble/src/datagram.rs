@@ -7,7 +7,7 @@
 use bytes::{Buf, BufMut, Bytes};
 use prost::Message;
 
-use crate::event::{SessionId, Version};
+use crate::event::{Scope, SessionId, Version};
 use crate::proto::udp;
 use crate::varint;
 
@@ -44,6 +44,8 @@ impl Dialect {
 pub(crate) struct Voice {
     /// Who speaks; meaningless in what is sent.
     pub(crate) speaker: SessionId,
+    /// Whom they speak to; meaningless in what is sent, which carries a target's number.
+    pub(crate) scope: Scope,
     /// The place of its first sample in the speaker's time, in units of 10 ms.
     pub(crate) sequence: u64,
     /// One Opus packet; may be empty when `last` is set.
@@ -76,6 +78,8 @@ pub(crate) const NOBODY: u8 = 30;
 
 /// 20 ms of Opus silence (RFC 6716: a CELT frame that decodes to nothing).
 const SILENCE: [u8; 3] = [0xf8, 0xff, 0xfe];
+/// The lower five bits of the legacy first byte: whom a voice is for, and the way it came.
+const LEGACY_TARGET: u8 = 0x1f;
 
 /// In the length of legacy Opus data: the speaker has stopped.
 const LEGACY_LAST: u64 = 0x2000;
@@ -92,14 +96,14 @@ const LONGEST_OPUS: usize = (LEGACY_LAST - 1) as usize;
 pub(crate) fn read(dialect: Dialect, mut datagram: Bytes) -> Result<Received, Malformed> {
     let first = datagram.try_get_u8().map_err(|_| Malformed)?;
     match dialect {
-        Dialect::Legacy => read_legacy(first >> 5, datagram),
+        Dialect::Legacy => read_legacy(first, datagram),
         Dialect::Protobuf => read_protobuf(first, datagram),
     }
 }
 
-fn read_legacy(kind: u8, mut rest: Bytes) -> Result<Received, Malformed> {
+fn read_legacy(first: u8, mut rest: Bytes) -> Result<Received, Malformed> {
     let mut number = || varint::get(&mut rest).ok_or(Malformed);
-    match kind {
+    match first >> 5 {
         LEGACY_PING => Ok(Received::Pong(number()?)),
         LEGACY_OPUS => {
             let speaker = SessionId(u32::try_from(number()?).map_err(|_| Malformed)?);
@@ -113,6 +117,7 @@ fn read_legacy(kind: u8, mut rest: Bytes) -> Result<Received, Malformed> {
             let opus = rest.split_to(length);
             Ok(Received::Voice(Voice {
                 speaker,
+                scope: scope(u32::from(first & LEGACY_TARGET)),
                 sequence,
                 opus,
                 last: header & LEGACY_LAST != 0,
@@ -129,8 +134,13 @@ fn read_protobuf(kind: u8, rest: Bytes) -> Result<Received, Malformed> {
             if audio.opus_data.len() > LONGEST_OPUS {
                 return Err(Malformed);
             }
+            let context = match audio.header {
+                Some(udp::audio::Header::Context(context)) => context,
+                Some(udp::audio::Header::Target(_)) | None => 0,
+            };
             Ok(Received::Voice(Voice {
                 speaker: SessionId(audio.sender_session),
+                scope: scope(context),
                 sequence: audio.frame_number,
                 opus: audio.opus_data,
                 last: audio.is_terminator,
@@ -144,8 +154,20 @@ fn read_protobuf(kind: u8, rest: Bytes) -> Result<Received, Malformed> {
     }
 }
 
-/// Writes a packet of the own voice, as normal speech to the own channel.
-pub(crate) fn write_voice(dialect: Dialect, voice: &Voice) -> Vec<u8> {
+/// What both dialects call the way that a voice came.
+fn scope(context: u32) -> Scope {
+    match context {
+        1 => Scope::Shout,
+        2 => Scope::Whisper,
+        3 => Scope::Listened,
+        _ => Scope::Normal,
+    }
+}
+
+/// Writes a packet of the own voice. `target` is 0 for normal speech to the own channel, else a
+/// number up to 31.
+pub(crate) fn write_voice(dialect: Dialect, target: u8, voice: &Voice) -> Vec<u8> {
+    debug_assert!(target <= LEGACY_TARGET, "it has five bits");
     debug_assert!(
         voice.opus.len() <= LONGEST_OPUS,
         "the encoder's packets are far shorter"
@@ -153,7 +175,7 @@ pub(crate) fn write_voice(dialect: Dialect, voice: &Voice) -> Vec<u8> {
     let mut out = Vec::with_capacity(voice.opus.len() + 24);
     match dialect {
         Dialect::Legacy => {
-            out.put_u8(LEGACY_OPUS << 5);
+            out.put_u8(LEGACY_OPUS << 5 | target);
             varint::put(&mut out, voice.sequence);
             let last = if voice.last { LEGACY_LAST } else { 0 };
             varint::put(&mut out, voice.opus.len() as u64 | last);
@@ -162,7 +184,7 @@ pub(crate) fn write_voice(dialect: Dialect, voice: &Voice) -> Vec<u8> {
         Dialect::Protobuf => {
             out.put_u8(AUDIO);
             let audio = udp::Audio {
-                header: Some(udp::audio::Header::Target(0)),
+                header: Some(udp::audio::Header::Target(u32::from(target))),
                 frame_number: voice.sequence,
                 opus_data: voice.opus.clone(),
                 is_terminator: voice.last,
@@ -225,10 +247,11 @@ mod tests {
 
     /// What a server makes of a client's packet: it puts the speaker in.
     fn as_forwarded(dialect: Dialect, voice: &Voice) -> Bytes {
-        let sent = write_voice(dialect, voice);
+        let sent = write_voice(dialect, 0, voice);
+        let context = voice.scope as u8;
         match dialect {
             Dialect::Legacy => {
-                let mut out = vec![sent[0]];
+                let mut out = vec![sent[0] | context];
                 varint::put(&mut out, u64::from(voice.speaker.0));
                 out.extend(&sent[1..]);
                 out.into()
@@ -236,7 +259,7 @@ mod tests {
             Dialect::Protobuf => {
                 let mut audio = udp::Audio::decode(&sent[1..]).unwrap();
                 audio.sender_session = voice.speaker.0;
-                audio.header = Some(udp::audio::Header::Context(0));
+                audio.header = Some(udp::audio::Header::Context(u32::from(context)));
                 [&[AUDIO], audio.encode_to_vec().as_slice()].concat().into()
             }
         }
@@ -265,6 +288,48 @@ mod tests {
     }
 
     #[test]
+    fn a_voice_carries_the_number_of_its_target() {
+        let voice = Voice {
+            speaker: SessionId(0),
+            scope: Scope::Normal,
+            sequence: 0,
+            opus: Bytes::from_static(&[0xf8]),
+            last: false,
+        };
+        for target in [0, 1, 30, 31] {
+            let legacy = write_voice(Dialect::Legacy, target, &voice);
+            assert_eq!(legacy[0], 4 << 5 | target);
+            let protobuf = write_voice(Dialect::Protobuf, target, &voice);
+            let audio = udp::Audio::decode(&protobuf[1..]).unwrap();
+            let header = udp::audio::Header::Target(u32::from(target));
+            assert_eq!(audio.header, Some(header));
+        }
+    }
+
+    #[test]
+    fn what_is_said_about_place_and_loudness_is_tolerated() {
+        let audio = udp::Audio {
+            header: Some(udp::audio::Header::Context(2)),
+            sender_session: 9,
+            frame_number: 7,
+            opus_data: Bytes::from_static(&[0xf8]),
+            positional_data: vec![1.0, f32::NAN, -3.5],
+            volume_adjustment: 0.5,
+            is_terminator: true,
+        };
+        let datagram = [&[AUDIO], audio.encode_to_vec().as_slice()].concat();
+        let voice = Voice {
+            speaker: SessionId(9),
+            scope: Scope::Whisper,
+            sequence: 7,
+            opus: Bytes::from_static(&[0xf8]),
+            last: true,
+        };
+        let read = read(Dialect::Protobuf, datagram.into());
+        assert_eq!(read, Ok(Received::Voice(voice)));
+    }
+
+    #[test]
     fn codecs_of_long_ago_are_not_sound() {
         for kind in [0_u8, 2, 3, 5, 6, 7] {
             let datagram = Bytes::from(vec![kind << 5, 1, 2, 3, 4]);
@@ -285,8 +350,10 @@ mod tests {
             sequence: u64,
             opus in prop::collection::vec(any::<u8>(), 0..1000),
             last: bool,
+            context in 0_u32..4,
         ) {
-            let voice = Voice { speaker: SessionId(speaker), sequence, opus: opus.into(), last };
+            let (speaker, scope) = (SessionId(speaker), scope(context));
+            let voice = Voice { speaker, scope, sequence, opus: opus.into(), last };
             for dialect in BOTH {
                 let datagram = as_forwarded(dialect, &voice);
                 prop_assert_eq!(read(dialect, datagram), Ok(Received::Voice(voice.clone())));
@@ -295,7 +362,9 @@ mod tests {
 
         #[test]
         fn a_position_behind_the_sound_is_not_sound(position: [u8; 12], opus: [u8; 30]) {
-            let voice = Voice { speaker: SessionId(4), sequence: 9, opus: opus.to_vec().into(), last: false };
+            let speaker = SessionId(4);
+            let scope = Scope::Normal;
+            let voice = Voice { speaker, scope, sequence: 9, opus: opus.to_vec().into(), last: false };
             let datagram = [as_forwarded(Dialect::Legacy, &voice).as_ref(), &position].concat();
             prop_assert_eq!(read(Dialect::Legacy, datagram.into()), Ok(Received::Voice(voice)));
         }

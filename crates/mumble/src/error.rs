@@ -261,6 +261,9 @@ pub enum SpeechError {
     /// The encoder refused it.
     #[error("the speech cannot be encoded")]
     Encoder,
+    /// Whom it was for is not on the server.
+    #[error("nobody of those to be spoken to is on the Mumble server")]
+    NobodyThere,
     /// Encoded sound that cannot be sent as it is.
     #[error("not packets of 20 ms of Opus, at most 1000 bytes each; encode the sound so")]
     NotAFrame,

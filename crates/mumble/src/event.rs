@@ -141,6 +141,8 @@ pub struct Stats {
 pub struct Heard {
     /// Who.
     pub speaker: SessionId,
+    /// Whom they spoke to.
+    pub scope: Scope,
     /// The sound, at the configured rate; may be empty when `last` is set.
     pub pcm: Pcm,
     /// Whether the speaker released the talk key (or its own detector saw the end).
@@ -151,6 +153,20 @@ pub struct Heard {
     /// When this piece was complete: its packet had come, and all before it had come or been
     /// given up.
     pub received: Instant,
+}
+
+/// Whom somebody speaks to, and so why it is heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// To their own channel, which is the hearer's too or linked to it.
+    #[default]
+    Normal,
+    /// To the hearer's channel, from another one.
+    Shout,
+    /// To the hearer among a few people, whoever else is in the channel.
+    Whisper,
+    /// To another channel, to which the hearer listens.
+    Listened,
 }
 
 /// A written message.

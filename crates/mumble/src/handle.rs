@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
 
 use crate::act::{Asked, MOST_ACTS};
-use crate::error::TextError;
+use crate::error::{SpeechError, TextError};
 use crate::event::{Event, Stats, To};
 use crate::inbox::Inbox;
 use crate::kept::Kept;
 use crate::roster::Roster;
 use crate::speak::{Speech, SpeechQueue};
 use crate::standing::Standing;
+use crate::target::Target;
 
 /// How many texts wait at most for the connection to take them; one more is refused.
 const MOST_TEXTS: usize = 64;
@@ -77,7 +78,27 @@ impl Client {
     /// is neither finished nor dropped holds up all behind it), and fails when more than [`MOST_UTTERANCES`](crate::MOST_UTTERANCES) wait. It fails too
     /// without a connection, and when the connection breaks.
     pub fn speak(&self) -> Speech {
-        self.shared.speech.speak()
+        self.speak_to(Target::Normal)
+    }
+
+    /// Begins an utterance to somebody else than the own channel: a whisper or a shout. All
+    /// else is as with [`Client::speak`].
+    ///
+    /// It fails with [`SpeechError::NobodyThere`](crate::SpeechError::NobodyThere) when none
+    /// of the users, or not the channel, is on the server. Whether the server lets it through
+    /// is not known: it drops without a word what is not allowed.
+    pub fn speak_to(&self, target: Target) -> Speech {
+        let roster = self.roster();
+        let there = match &target {
+            Target::Normal | Target::Loopback => true,
+            Target::Users(users) => users.iter().any(|&user| roster.user(user).is_some()),
+            Target::Channel { id, .. } => roster.channel(*id).is_some(),
+        };
+        let speech = self.shared.speech.speak(target);
+        if !there {
+            speech.fail(SpeechError::NobodyThere);
+        }
+        speech
     }
 
     /// Sends a plain text: escaped, cut to pieces that the server takes, and no faster than it

@@ -12,7 +12,7 @@ use audio::{
 };
 
 use crate::datagram::Voice;
-use crate::event::{Heard, SessionId};
+use crate::event::{Heard, Scope, SessionId};
 
 /// The unit that sequence numbers count.
 const UNIT: Duration = Duration::from_millis(10);
@@ -42,6 +42,8 @@ struct Stream {
     /// Length of the packet before, in units: the best guess for a lost one's.
     units: u64,
     arrived: Instant,
+    /// Whom the packet that came last was for. A talk-spurt has one scope.
+    scope: Scope,
 }
 
 impl Hearing {
@@ -71,6 +73,7 @@ impl Hearing {
             return Vec::new();
         };
         stream.arrived = now;
+        stream.scope = voice.scope;
         stream.jitter.insert(
             now,
             Packet {
@@ -141,6 +144,7 @@ impl Hearing {
                             decoder,
                             units: 2,
                             arrived: now,
+                            scope: Scope::Normal,
                         },
                     );
                 }
@@ -175,6 +179,7 @@ impl Stream {
                 let pcm = Pcm::new(rate, samples);
                 heard.push(Heard {
                     speaker,
+                    scope: self.scope,
                     pcm,
                     last,
                     concealed,
@@ -267,6 +272,7 @@ mod tests {
                 let frame: Vec<i16> = (0..960).map(tone).collect();
                 Voice {
                     speaker: ANN,
+                    scope: Scope::Normal,
                     sequence: first_sequence + 2 * n,
                     opus: encoder.encode(&frame).unwrap().into(),
                     last: n + 1 == count,
@@ -353,6 +359,7 @@ mod tests {
                 let opus = encoder.encode(&frame).unwrap().into();
                 let voice = Voice {
                     speaker: ANN,
+                    scope: Scope::Normal,
                     sequence: n * units,
                     opus,
                     last: n == 9,
@@ -436,7 +443,7 @@ mod tests {
             let mut now = Instant::now();
             for (speaker, sequence, opus, last, pause) in packets {
                 now += Duration::from_millis(pause);
-                hearing.handle_voice(now, Voice { speaker: SessionId(speaker), sequence, opus: opus.into(), last });
+                hearing.handle_voice(now, Voice { speaker: SessionId(speaker), scope: Scope::Normal, sequence, opus: opus.into(), last });
                 hearing.handle_timeout(now);
             }
         }

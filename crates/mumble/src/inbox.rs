@@ -146,10 +146,11 @@ mod tests {
 
     use super::*;
     use crate::denied::Denied;
-    use crate::event::{Heard, SessionId};
+    use crate::event::{Heard, Scope, SessionId};
 
     fn heard(number: i16, last: bool) -> Event {
         Event::Heard(Heard {
+            scope: Scope::Normal,
             speaker: SessionId(1),
             pcm: Pcm::new(16_000, vec![number; 320]),
             last,

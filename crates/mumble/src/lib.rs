@@ -29,6 +29,7 @@ mod varint;
 mod roster;
 mod hear;
 mod speak;
+mod target;
 pub mod text;
 mod outbox;
 mod pace;
@@ -42,8 +43,8 @@ pub use config::{Config, DEFAULT_BITRATE, DEFAULT_PORT, InvalidPin, Pin, Retry};
 pub use denied::{Denied, Permission};
 pub use error::{JoinError, KNOWN_CHANNELS, Outlook, SpeechError, StateError, TextError};
 pub use event::{
-    ChannelId, Event, Heard, RosterChange, ServerInfo, SessionId, Stats, Suggestions, TextMessage,
-    TextScope, To, Version,
+    ChannelId, Event, Heard, RosterChange, Scope, ServerInfo, SessionId, Stats, Suggestions,
+    TextMessage, TextScope, To, Version,
 };
 pub use handle::{Client, Events};
 pub use limiter::{ConnectionLimit, Permit};
@@ -51,3 +52,4 @@ pub use pin::{Fingerprint, InvalidFingerprint};
 pub use roster::{About, Channel, Roster, User};
 pub use speak::{MOST_QUEUED, MOST_UTTERANCES, Playing, Speech};
 pub use standing::{Standing, Trouble};
+pub use target::Target;

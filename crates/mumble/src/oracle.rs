@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use crate::crypt::Crypt;
 use crate::datagram::{self, Dialect, Received, Voice};
-use crate::event::SessionId;
+use crate::event::{Scope, SessionId};
 
 /// Key, nonce from client to server, nonce from server to client.
 type Secrets = ([u8; 16], [u8; 16], [u8; 16]);
@@ -48,6 +48,7 @@ fn voices() -> impl Strategy<Value = Vec<Voice>> {
     let voice = (any::<u32>(), 0..NEVER, opus, any::<bool>()).prop_map(
         |(speaker, sequence, opus, last)| Voice {
             speaker: SessionId(speaker),
+            scope: Scope::Normal,
             sequence,
             opus: opus.into(),
             last,
@@ -63,7 +64,7 @@ proptest! {
         let mut theirs = ClientCryptState::new_from(key, up, down);
         let mut server = ServerCryptState::new_from(key, down, up);
         for voice in &voices {
-            let sealed = ours.seal(&datagram::write_voice(Dialect::Legacy, voice));
+            let sealed = ours.seal(&datagram::write_voice(Dialect::Legacy, 0, voice));
             let mut expected = BytesMut::new();
             theirs.encrypt(theirs_to_server(voice), &mut expected);
             prop_assert_eq!(&sealed[..], &expected[..]);

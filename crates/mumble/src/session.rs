@@ -12,6 +12,7 @@ mod refusal;
 mod voice;
 mod link;
 mod pings;
+mod targets;
 
 use std::{
     collections::VecDeque,
@@ -39,6 +40,7 @@ pub(crate) use acts::Answer;
 use link::{Link, PING_EVERY, Route};
 use pings::RoundTrip;
 use place::Goals;
+use targets::Targets;
 use voice::Recent;
 
 /// How long the login may take, from the TLS handshake's end to being in the channel.
@@ -82,6 +84,7 @@ pub(crate) struct Session {
     hearing: Hearing,
     mouth: Mouth,
     queue: Arc<SpeechQueue>,
+    targets: Targets,
     outbox: Outbox,
     kept: Kept,
     acts: Acts,
@@ -139,6 +142,7 @@ impl Session {
             kept,
             acts: Acts::default(),
             pace: Pace::new(now),
+            targets: Targets::default(),
             output: VecDeque::new(),
             config,
         };
@@ -185,7 +189,10 @@ impl Session {
             Control::TextMessage(message) => self.handle_text(message),
             Control::PermissionDenied(denied) => self.handle_denied(now, denied)?,
             // Opus is spoken by every server since 1.2.4; what else they say of codecs is past.
-            Control::CodecVersion(_) | Control::Authenticate(_) | Control::RequestBlob(_) => {}
+            Control::CodecVersion(_)
+            | Control::Authenticate(_)
+            | Control::RequestBlob(_)
+            | Control::VoiceTarget(_) => {}
         }
         if let Some(outcome) = outcome {
             self.settle(outcome);
@@ -219,9 +226,7 @@ impl Session {
             while let Some(message) = self.outbox.poll(now, &mut self.pace) {
                 self.send(Control::TextMessage(message));
             }
-            while let Some(frame) = self.mouth.poll(now) {
-                self.send_voice(now, frame);
-            }
+            self.speak(now);
         }
         Ok(())
     }
@@ -230,9 +235,9 @@ impl Session {
     pub(crate) fn deadline(&self) -> Instant {
         let joined = self.phase == Phase::Joined;
         let login = (!joined).then(|| self.begun + LOGIN_TIME);
-        let speech = self.mouth.deadline().filter(|_| joined);
         let text = (joined && self.outbox.is_waiting()).then(|| self.pace.ready());
         let act = self.acts_deadline().filter(|_| joined);
+        let speech = self.speech_deadline().filter(|_| joined);
         [
             login,
             speech,
@@ -324,6 +329,7 @@ impl Session {
         if let Some(took) = ping.timestamp.and_then(|sent| self.since(now, sent)) {
             self.tcp_round_trip.add(took);
             self.link.handle_tcp_pong(took);
+            self.targets.answered(self.clock(now).saturating_sub(took));
         }
     }
 
@@ -380,6 +386,11 @@ impl Session {
     /// The clock that pings carry: microseconds since the connection began.
     fn micros(&self, now: Instant) -> u64 {
         now.saturating_duration_since(self.begun).as_micros() as u64
+    }
+
+    /// The same clock as a time.
+    fn clock(&self, now: Instant) -> Duration {
+        Duration::from_micros(self.micros(now))
     }
 
     /// How long ago a ping was sent; none for a number that we cannot have sent.

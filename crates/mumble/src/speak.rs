@@ -18,6 +18,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use crate::error::SpeechError;
+use crate::target::Target;
 
 pub(crate) use mouth::{Frame, Mouth};
 use utterance::{Ending, FRAME, FRAME_SAMPLES, State, Utterance};
@@ -150,6 +151,11 @@ impl Speech {
         self.utterance.heard()
     }
 
+    /// It cannot be said at all.
+    pub(crate) fn fail(&self, error: SpeechError) {
+        self.utterance.fail(error, &self.queue);
+    }
+
     fn resample(&mut self, pcm: Pcm) -> Vec<i16> {
         let rate = pcm.rate();
         let mut samples = Vec::new();
@@ -248,8 +254,8 @@ struct Waiting {
 
 impl SpeechQueue {
     /// Begins an utterance behind those that wait.
-    pub(crate) fn speak(self: &Arc<Self>) -> Speech {
-        let utterance = Arc::new(Utterance::default());
+    pub(crate) fn speak(self: &Arc<Self>, target: Target) -> Speech {
+        let utterance = Arc::new(Utterance::new(target));
         {
             let mut waiting = self.lock();
             if !waiting.joined {
@@ -279,6 +285,21 @@ impl SpeechQueue {
         for utterance in waiting.utterances.drain(..) {
             utterance.end(Err(SpeechError::NotJoined));
         }
+    }
+
+    /// Whom those utterances are for that are not normal speech.
+    pub(crate) fn targets(&self) -> Vec<Arc<Target>> {
+        let waiting = self.lock();
+        let targets = waiting.utterances.iter().map(|utterance| &utterance.target);
+        targets
+            .filter(|target| ***target != Target::Normal)
+            .cloned()
+            .collect()
+    }
+
+    /// Whom the utterance in front is for.
+    pub(crate) fn front_target(&self) -> Option<Arc<Target>> {
+        self.front().map(|utterance| Arc::clone(&utterance.target))
     }
 
     fn front(&self) -> Option<Arc<Utterance>> {

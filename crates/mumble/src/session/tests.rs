@@ -1,6 +1,7 @@
 //! A session talks with a server that the test plays, on a clock that the test owns.
 
 mod fallback;
+mod whisper;
 
 use std::sync::LazyLock;
 
@@ -11,8 +12,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::datagram::Received;
 use crate::error::Outlook;
-use crate::event::{Heard, RosterChange, TextScope};
+use crate::event::{Heard, RosterChange, Scope, TextScope};
 use crate::speak::Speech;
+use crate::target::Target;
 
 pub(super) const ME: SessionId = SessionId(5);
 pub(super) const ANN: SessionId = SessionId(9);
@@ -173,11 +175,12 @@ impl World {
         let opus = OPUS.clone();
         let voice = datagram::Voice {
             speaker: ANN,
+            scope: Scope::Normal,
             sequence,
             opus: opus.into(),
             last,
         };
-        let mut packet = datagram::write_voice(Dialect::Legacy, &voice);
+        let mut packet = datagram::write_voice(Dialect::Legacy, 0, &voice);
         packet.insert(1, ANN.0 as u8);
         packet
     }
@@ -192,7 +195,7 @@ impl World {
 
     /// An utterance of this length, complete.
     fn speak(&self, length: Duration) -> crate::speak::Playing {
-        let mut speech: Speech = self.queue.speak();
+        let mut speech: Speech = self.queue.speak(Target::Normal);
         {
             let pushed = speech.push(Pcm::silence(MUMBLE_HZ, length));
             let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -467,7 +470,7 @@ fn a_narrow_server_gets_smaller_packets() {
             ..Default::default()
         };
         world.say(Control::ServerConfig(config)).unwrap();
-        let mut speech = world.queue.speak();
+        let mut speech = world.queue.speak(Target::Normal);
         let noise: Vec<i16> = (0..48_000_i32)
             .map(|n| (n % 1009 * 7919 % 20_011 - 10_000) as i16)
             .collect();

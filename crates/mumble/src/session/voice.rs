@@ -14,7 +14,7 @@ use super::{
 use crate::control::Control;
 use crate::crypt::Crypt;
 use crate::datagram::{self, Received, Voice};
-use crate::event::{Event, SessionId};
+use crate::event::{Event, Scope, SessionId};
 use crate::proto::control as proto;
 use crate::speak::Frame;
 
@@ -93,20 +93,40 @@ impl Session {
         }
     }
 
+    /// Sends what is due of the own voice.
+    pub(super) fn speak(&mut self, now: Instant) {
+        self.register_targets(now);
+        // Looked at anew for each frame: the next utterance may have another target.
+        while self.voice_waits().is_none_or(|until| until <= now)
+            && let Some(frame) = self.mouth.poll(now)
+        {
+            self.send_voice(now, frame);
+        }
+    }
+
+    /// When [`Session::speak`] has something to do.
+    pub(super) fn speech_deadline(&self) -> Option<Instant> {
+        let due = self.mouth.deadline()?;
+        Some(self.voice_waits().map_or(due, |until| due.max(until)))
+    }
+
     pub(super) fn send_voice(&mut self, now: Instant, frame: Frame) {
         let Frame {
+            target,
             sequence,
             opus,
             last,
         } = frame;
+        let number = self.target_number(now, &target);
         let voice = Voice {
-            speaker: SessionId::default(),
+            speaker: SessionId(0),
+            scope: Scope::default(),
             sequence,
             opus,
             last,
         };
         self.link.handle_own_voice(now);
-        let packet = Bytes::from(datagram::write_voice(self.dialect, &voice));
+        let packet = Bytes::from(datagram::write_voice(self.dialect, number, &voice));
         match self.link.route() {
             Route::Udp => {
                 self.send_sealed(&packet);

@@ -13,6 +13,7 @@ use super::{
     utterance::{Ending, FRAME, FRAME_SAMPLES, Next, Sound},
 };
 use crate::error::SpeechError;
+use crate::target::Target;
 
 /// How far the sequence number moves with a frame: it counts 10 ms.
 const FRAME_UNITS: u64 = 2;
@@ -28,6 +29,8 @@ const LATEST: Duration = Duration::from_millis(100);
 /// One packet to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
+    /// Whom it is for.
+    pub(crate) target: Arc<Target>,
     /// Its place in the speaker's time, in units of 10 ms.
     pub(crate) sequence: u64,
     /// 20 ms of Opus.
@@ -42,6 +45,8 @@ pub(crate) struct Mouth {
     queue: Arc<SpeechQueue>,
     encoder: Option<Encoder>,
     voice: Voice,
+    /// Whom the present talk-spurt is for.
+    target: Arc<Target>,
     /// Before this moment no frame leaves.
     due: Instant,
     /// Sequence numbers count time from here, silence included, as Mumble's own clients do.
@@ -68,6 +73,7 @@ impl Mouth {
             queue,
             encoder,
             voice: Voice::Silent,
+            target: Arc::default(),
             due: now,
             epoch: now,
             sequence: 0,
@@ -92,6 +98,7 @@ impl Mouth {
             if now < self.due && state.ending != Ending::Stopped {
                 return None;
             }
+            self.target = Arc::clone(&utterance.target);
             let (sound, last) = match state.next() {
                 Next::Nothing if self.voice == Voice::Silent => {
                     drop(state);
@@ -174,6 +181,7 @@ impl Mouth {
             return None;
         };
         let frame = Frame {
+            target: Arc::clone(&self.target),
             sequence: self.sequence,
             opus,
             last,

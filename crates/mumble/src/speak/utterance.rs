@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use super::{MOST_QUEUED, SpeechQueue};
 use crate::error::SpeechError;
+use crate::target::Target;
 
 /// Sound in one packet: what Mumble clients send by default, and a fair trade between delay
 /// and headers.
@@ -21,8 +22,9 @@ pub(super) const FRAME: Duration = Duration::from_millis(20);
 pub(super) const FRAME_SAMPLES: usize = in_samples(FRAME);
 
 /// What the caller and the mouth share about one utterance.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Utterance {
+    pub(super) target: Arc<Target>,
     state: Mutex<State>,
     /// Told when there is room again, and at the end.
     pub(super) changed: Notify,
@@ -88,6 +90,14 @@ pub(super) enum Sound {
 }
 
 impl Utterance {
+    pub(super) fn new(target: Target) -> Self {
+        Self {
+            target: Arc::new(target),
+            state: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,10 +108,15 @@ impl Utterance {
 
     /// Ends it from the caller's side; does nothing when it has ended.
     pub(super) fn stop(&self, queue: &SpeechQueue) {
+        self.fail(SpeechError::Stopped, queue);
+    }
+
+    /// Ends it because it cannot be said; does nothing when it has ended.
+    pub(super) fn fail(&self, error: SpeechError, queue: &SpeechQueue) {
         let mut state = self.lock();
         if state.outcome.is_none() {
             state.ending = Ending::Stopped;
-            state.outcome = Some(Err(SpeechError::Stopped));
+            state.outcome = Some(Err(error));
             drop(state);
             self.changed.notify_waiters();
             queue.wake.notify_one();

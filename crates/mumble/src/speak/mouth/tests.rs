@@ -27,7 +27,7 @@ impl Talk {
 
     /// An utterance with this much of a loud sound in it.
     fn say(&self, length: Duration) -> Speech {
-        let mut speech = self.queue.speak();
+        let mut speech = self.queue.speak(Target::Normal);
         let samples = length.as_millis() as usize * MUMBLE_HZ as usize / 1000;
         let sound = (0..samples).map(|at| if at / 100 % 2 == 0 { 9000 } else { -9000 });
         push(&mut speech, sound.collect());
@@ -177,7 +177,7 @@ async fn the_end_is_told_with_how_much_was_heard() {
     let mut playing = talk.say(ms(60)).finish();
     talk.run(ms(200));
     assert_eq!(playing.done().await, Ok(ms(60)));
-    let mut empty = talk.queue.speak().finish();
+    let mut empty = talk.queue.speak(Target::Normal).finish();
     talk.run(ms(200));
     assert_eq!(empty.done().await, Ok(Duration::ZERO));
 }
@@ -191,7 +191,7 @@ async fn a_broken_connection_fails_what_waits() {
     let more = Pcm::silence(MUMBLE_HZ, ms(20));
     assert_eq!(speech.push(more.clone()).await, Err(SpeechError::NotJoined));
     assert_eq!(
-        talk.queue.speak().push(more).await,
+        talk.queue.speak(Target::Normal).push(more).await,
         Err(SpeechError::NotJoined)
     );
 }
@@ -207,11 +207,11 @@ async fn a_push_waits_for_room_and_the_queue_of_speeches_has_an_end() {
     talk.run(ms(1500));
     let speech = pushing.await.unwrap().unwrap();
     let waiting: Vec<Speech> = (1..crate::speak::MOST_UTTERANCES)
-        .map(|_| talk.queue.speak())
+        .map(|_| talk.queue.speak(Target::Normal))
         .collect();
     let silence = Pcm::silence(MUMBLE_HZ, ms(20));
     assert_eq!(
-        talk.queue.speak().push(silence).await,
+        talk.queue.speak(Target::Normal).push(silence).await,
         Err(SpeechError::Full)
     );
     drop((speech, waiting));
@@ -234,7 +234,7 @@ fn packets(count: usize) -> Vec<Vec<u8>> {
 async fn stored_packets_leave_as_they_are_on_the_same_clock() {
     let mut talk = Talk::new();
     let stored = packets(5);
-    let mut speech = talk.queue.speak();
+    let mut speech = talk.queue.speak(Target::Normal);
     assert_eq!(speech.push_opus(&stored).await, Ok(()));
     let mut playing = speech.finish();
     let frames = talk.run(ms(1000));
@@ -250,7 +250,7 @@ async fn stored_packets_leave_as_they_are_on_the_same_clock() {
 async fn stored_packets_stop_at_once_with_the_end_marked() {
     let mut talk = Talk::new();
     let stored = packets(50);
-    let mut speech = talk.queue.speak();
+    let mut speech = talk.queue.speak(Target::Normal);
     assert_eq!(speech.push_opus(&stored).await, Ok(()));
     talk.run(ms(90));
     assert_eq!(speech.stop(), ms(100));
@@ -282,7 +282,7 @@ async fn what_is_no_packet_of_20_ms_is_refused_whole() {
     let forty = encoder.encode(&[0; 2 * FRAME_SAMPLES]).unwrap();
     let mut huge = packets(1).remove(0);
     huge.resize(1001, 0);
-    let mut speech = talk.queue.speak();
+    let mut speech = talk.queue.speak(Target::Normal);
     for bad in [forty, huge, Vec::new()] {
         let good = packets(1).remove(0);
         let refused = speech.push_opus(&[good, bad]).await;
@@ -294,7 +294,7 @@ async fn what_is_no_packet_of_20_ms_is_refused_whole() {
 #[tokio::test]
 async fn stored_packets_wait_for_room_too() {
     let mut talk = Talk::new();
-    let mut speech = talk.queue.speak();
+    let mut speech = talk.queue.speak(Target::Normal);
     let stored = packets(200);
     let pushing = tokio::spawn(async move { speech.push_opus(&stored).await.map(|()| speech) });
     tokio::task::yield_now().await;
