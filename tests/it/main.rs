@@ -12,6 +12,8 @@ mod company;
 mod typed;
 mod trouble;
 mod joining;
+mod staying;
+mod put_out;
 mod releases;
 mod fallback;
 mod scripted_engines;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use audio::{MUMBLE_HZ, Pcm};
 use mumble::{
-    Client, Config, ConnectionLimit, Event, Events, Heard, JoinError, ServerInfo, Speech,
+    Client, Config, ConnectionLimit, Event, Events, Heard, JoinError, ServerInfo, Speech, Standing,
     TextMessage, To,
 };
 use tempfile::TempDir;
@@ -272,6 +272,36 @@ impl Caller {
             .await;
         let log = self.record.log();
         log.lost.iter().map(ToString::to_string).collect()
+    }
+
+    /// Waits until `name` is on the server, in whatever channel.
+    pub async fn sees(&self, name: &str) {
+        self.until("there", |_| {
+            let roster = self.client.roster();
+            let there = roster.users().any(|user| user.name == name);
+            there.then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until its standing with the server is of this kind.
+    pub async fn stands(&self, what: &str, mut so: impl FnMut(&Standing) -> bool) -> Standing {
+        let mut standing = self.client.watch_standing();
+        let found = timeout(PATIENCE, standing.wait_for(|standing| so(standing))).await;
+        match found {
+            Ok(found) => found.expect("the client is held here").clone(),
+            Err(_) => panic!("not {what} within {PATIENCE:?}"),
+        }
+    }
+
+    /// Waits until it is in a channel of this name.
+    pub async fn is_in(&self, channel: &str) {
+        self.until("in the channel", |_| {
+            let roster = self.client.roster();
+            let here = roster.my_channel()?.name == channel;
+            here.then_some(())
+        })
+        .await;
     }
 
     /// Waits until it has joined `times` times.

@@ -120,6 +120,11 @@ impl MumbleServer {
         "of this test alone"
     }
 
+    /// Wants this password of everybody, from the next [`MumbleServer::start_again`] on.
+    pub fn set_password(&mut self, password: &str) {
+        self.options.password = Some(password.to_owned());
+    }
+
     /// Stops it; it comes back by [`MumbleServer::start_again`] as the same server.
     pub fn stop(&mut self) {
         self.served = None;

@@ -16,6 +16,7 @@ mod served;
 mod engines;
 mod murmur;
 mod proxy;
+mod elsewhere;
 pub mod scripted;
 pub mod question;
 mod assistant;
@@ -25,6 +26,7 @@ pub mod figures;
 
 pub use assistant::{Assistant, Urls};
 pub use caller::{Caller, Utterance};
+pub use elsewhere::Elsewhere;
 pub use engines::{Engines, SMALL_MODEL};
 pub use murmur::{Autoban, MumbleServer, Options as MumbleOptions, Release};
 pub use proxy::{Datagram, Direction, Faults, Proxy, Tcp, Udp};

@@ -157,3 +157,6 @@ impl Session {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -351,6 +351,30 @@ fn each_refusal_says_what_to_do() {
 }
 
 #[test]
+fn being_displaced_is_no_kick() {
+    let removed = |actor: Option<SessionId>, reason: &str| {
+        let mut world = World::joined();
+        let remove = proto::UserRemove {
+            session: Some(ME.0),
+            actor: actor.map(|actor| actor.0),
+            reason: Some(reason.into()),
+            ban: None,
+        };
+        world.say(Control::UserRemove(remove)).unwrap_err()
+    };
+    let words = "You connected to the server from another device";
+    assert!(
+        matches!(removed(None, words), JoinError::Displaced { username } if username == "AI-Bot")
+    );
+    assert!(matches!(
+        removed(Some(ANN), words),
+        JoinError::Kicked { .. }
+    ));
+    let by_nobody = removed(None, "maintenance");
+    assert_eq!(by_nobody.to_string(), "kicked by the server: maintenance");
+}
+
+#[test]
 fn being_kicked_and_banned_tells_by_whom_and_why() {
     let removed = |ban| {
         let mut world = World::joined();
