@@ -11,7 +11,8 @@
 # Environment:
 #   MUMBLE_RELEASE              1.3 or 1.5; default: whatever server the machine has
 #   MUMBLE_INI_EXTRA            lines for murmurd's settings, which win over ours
-#   MUMBLE_CHANNELS             channels to make under Root, one a line
+#   MUMBLE_CHANNELS             channels to make under Root, one a line; behind a tab, the access
+#                               token that alone opens it
 #   MUMBLE_SUPERUSER_PASSWORD   default: a random one, in DIR/superuser
 #   WHISPER_MODEL_DIR           a CTranslate2 Whisper model; default: tiny.en of install.sh
 #   OLLAMA_KEEP_ALIVE           how long a model stays loaded; default 30m
@@ -164,10 +165,18 @@ make_channels() {
     python3 - "$DIR/database.sqlite" "$MUMBLE_CHANNELS" <<'PY'
 import sqlite3, sys
 with sqlite3.connect(sys.argv[1]) as db:
-    for channel, name in enumerate(sys.argv[2].splitlines(), start=1):
-        db.execute(
+    for channel, line in enumerate(sys.argv[2].splitlines(), start=1):
+        name, _, token = line.partition("\t")
+        made = db.execute(
             "INSERT OR IGNORE INTO channels (server_id, channel_id, parent_id, name, inheritacl)"
             " VALUES (1, ?, 0, ?, 1)", (channel, name))
+        if token and made.rowcount:
+            ENTER = 0x4
+            rules = [(1, "all", 0, ENTER), (2, "#" + token, ENTER, 0)]
+            db.executemany(
+                "INSERT INTO acl (server_id, channel_id, priority, group_name, apply_here,"
+                " apply_sub, grantpriv, revokepriv) VALUES (1, ?, ?, ?, 1, 1, ?, ?)",
+                [(channel, *rule) for rule in rules])
 PY
     [ "$(id -u)" -ne 0 ] || chown "$MURMURD_USER" "$DIR"/database.sqlite*
 }

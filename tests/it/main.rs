@@ -15,6 +15,7 @@ mod joining;
 mod staying;
 mod put_out;
 mod releases;
+mod surface;
 mod fallback;
 mod scripted_engines;
 mod stage;

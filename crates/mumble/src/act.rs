@@ -111,6 +111,8 @@ pub(crate) enum Act {
     Comment(String),
     /// Open channels by these from now on, instead of those before.
     Tokens(Vec<SecretString>),
+    /// Have the own name kept for the own certificate.
+    Register,
     /// Read what somebody tells about itself.
     ReadComment(SessionId),
     /// Let nobody hear somebody, or again.

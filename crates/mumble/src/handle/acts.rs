@@ -161,6 +161,15 @@ impl Client {
         self.ask(Act::Tokens(tokens)).await.map(drop)
     }
 
+    /// Registers the own user: the server keeps its name for its certificate, and what it is
+    /// allowed goes with it.
+    ///
+    /// # Errors
+    /// See [`ActError`].
+    pub async fn register(&self) -> Result<(), ActError> {
+        self.ask(Act::Register).await.map(drop)
+    }
+
     /// What somebody tells about itself, as plain text; asked of the server where it is long.
     /// Longer than a mebibyte it is not read.
     ///

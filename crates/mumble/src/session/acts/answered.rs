@@ -39,6 +39,11 @@ pub(super) fn by(act: &Act, told: &Control, me: SessionId) -> Option<Outcome> {
         {
             done()
         }
+        (Act::Register, Control::UserState(state))
+            if is_about(state, me) && state.user_id.is_some() =>
+        {
+            done()
+        }
         (Act::ReadComment(user), Control::UserState(state)) if is_about(state, *user) => {
             let html = state.comment.as_deref()?;
             Some(Ok(Done::Read(text::plain(html))))
@@ -104,6 +109,7 @@ pub(super) fn denies(act: &Act, denied: &Denied) -> bool {
         Act::Kick { .. } | Act::Ban { .. } => &[Kick, Ban],
         Act::Mute { .. } => &[MuteDeafen],
         Act::Listen(_) => &[Listen],
+        Act::Register => &[Register, SelfRegister],
         // Nobody needs a permission for these.
         Act::StopListening(_)
         | Act::Appear(_)

@@ -108,6 +108,17 @@ impl Session {
                 tokens: login::exposed(tokens),
                 ..proto::Authenticate::default()
             }))),
+            Act::Register => {
+                // The server chooses the number.
+                let registered = proto::UserState {
+                    user_id: Some(0),
+                    ..state(me)
+                };
+                Ok(me
+                    .user_id
+                    .is_none()
+                    .then_some(Control::UserState(registered)))
+            }
             Act::ReadComment(user) => {
                 let user = self.user(*user)?;
                 let asked = proto::RequestBlob {
