@@ -14,6 +14,7 @@ mod trouble;
 mod joining;
 mod staying;
 mod put_out;
+mod loss;
 mod releases;
 mod surface;
 mod fallback;

@@ -79,8 +79,11 @@ impl MumbleServer {
     pub const SUPERUSER: &str = "SuperUser";
 
     /// Starts a server and waits until it answers.
+    #[expect(
+        clippy::print_stdout,
+        reason = "seen only when a test fails that tries several"
+    )]
     pub fn start(options: Options) -> Self {
-        // Seen only when the test fails, which may run on several.
         println!("a Mumble server {} is started", options.release.name());
         let folder = TempDir::new().expect("there is room for temporary files");
         let mut server = Self {

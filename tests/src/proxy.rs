@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::MumbleServer;
 use crate::served::free_port;
+use crate::{Chance, MumbleServer};
 
 /// A datagram that is to be overtaken waits for this long: by then the next one has passed.
 const HELD_BACK: Duration = Duration::from_millis(30);
@@ -115,7 +115,7 @@ impl Proxy {
         let shared = Arc::new(Shared {
             server,
             faults: watch::Sender::new(Faults::default()),
-            chance: Mutex::new(seed),
+            chance: Mutex::new(Chance::of(seed)),
             remembered: Mutex::default(),
             connections: Mutex::new(here.child_token()),
             here: here.clone(),
@@ -171,7 +171,7 @@ impl Proxy {
 struct Shared {
     server: SocketAddr,
     faults: watch::Sender<Faults>,
-    chance: Mutex<u64>,
+    chance: Mutex<Chance>,
     remembered: Mutex<VecDeque<Datagram>>,
     /// Cancelled and replaced when connections are cut.
     connections: Mutex<CancellationToken>,
@@ -335,16 +335,8 @@ impl Shared {
         sender
     }
 
-    /// Whether something of this chance happens this time (splitmix64,
-    /// <https://prng.di.unimi.it/splitmix64.c>).
     fn happens(&self, percent: f64) -> bool {
-        let mut seed = lock(&self.chance);
-        *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = *seed;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        ((z >> 11) as f64) * 100.0 / ((1_u64 << 53) as f64) < percent
+        lock(&self.chance).happens(percent)
     }
 }
 

@@ -15,6 +15,7 @@
 mod served;
 mod engines;
 mod murmur;
+mod chance;
 mod proxy;
 mod elsewhere;
 pub mod scripted;
@@ -26,6 +27,7 @@ pub mod figures;
 
 pub use assistant::{Assistant, Urls};
 pub use caller::{Caller, Utterance};
+pub use chance::Chance;
 pub use elsewhere::Elsewhere;
 pub use engines::{Engines, SMALL_MODEL};
 pub use murmur::{Autoban, MumbleServer, Options as MumbleOptions, Release};

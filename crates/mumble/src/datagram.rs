@@ -41,17 +41,17 @@ impl Dialect {
 
 /// One packet of a voice.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Voice {
+pub struct Voice {
     /// Who speaks; meaningless in what is sent.
-    pub(crate) speaker: SessionId,
+    pub speaker: SessionId,
     /// Whom they speak to; meaningless in what is sent, which carries a target's number.
-    pub(crate) scope: Scope,
+    pub scope: Scope,
     /// The place of its first sample in the speaker's time, in units of 10 ms.
-    pub(crate) sequence: u64,
+    pub sequence: u64,
     /// One Opus packet; may be empty when `last` is set.
-    pub(crate) opus: Bytes,
+    pub opus: Bytes,
     /// Whether the speaker has stopped after this.
-    pub(crate) last: bool,
+    pub last: bool,
 }
 
 /// What a datagram from the server holds.

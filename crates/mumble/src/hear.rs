@@ -26,9 +26,13 @@ const MOST_CONCEALED: u64 = 10;
 /// about 20 kB).
 const MOST_SPEAKERS: usize = 64;
 
-/// The speakers of one connection.
+/// The speakers of one connection: voice packets go in as they come, sound comes out in order.
+///
+/// It holds no clock and no socket. Within one connection nothing more is needed than
+/// [`Events`](crate::Events); this is for packets that came another way, such as recorded ones.
+/// Call [`Hearing::handle_timeout`] when [`Hearing::deadline`] has come.
 #[derive(Debug)]
-pub(crate) struct Hearing {
+pub struct Hearing {
     rate: u32,
     speakers: BTreeMap<SessionId, Stream>,
     undecodable: u64,
@@ -47,8 +51,9 @@ struct Stream {
 }
 
 impl Hearing {
-    /// Nobody speaks yet. `rate` in Hz is what voices are decoded to.
-    pub(crate) fn new(rate: u32) -> Self {
+    /// Nobody speaks yet. `rate` in Hz is what voices are decoded to: 8, 12, 16, 24 or 48 kHz.
+    /// At any other nothing is heard, and an error logged.
+    pub fn new(rate: u32) -> Self {
         Self {
             rate,
             speakers: BTreeMap::new(),
@@ -57,7 +62,7 @@ impl Hearing {
     }
 
     /// Takes a packet in and gives the sound that has become complete by it.
-    pub(crate) fn handle_voice(&mut self, now: Instant, voice: Voice) -> Vec<Heard> {
+    pub fn handle_voice(&mut self, now: Instant, voice: Voice) -> Vec<Heard> {
         let duration = opus::packet_duration(&voice.opus);
         let end_alone = voice.opus.is_empty() && voice.last;
         if duration.is_none() && !end_alone {
@@ -89,7 +94,7 @@ impl Hearing {
     }
 
     /// Gives the sound behind holes that have been waited for long enough.
-    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<Heard> {
+    pub fn handle_timeout(&mut self, now: Instant) -> Vec<Heard> {
         let mut all = Vec::new();
         for (&speaker, stream) in &mut self.speakers {
             if stream
@@ -106,7 +111,7 @@ impl Hearing {
     }
 
     /// When [`Hearing::handle_timeout`] wants to be called.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Instant> {
         self.speakers
             .values()
             .filter_map(|stream| stream.jitter.deadline())
@@ -114,12 +119,12 @@ impl Hearing {
     }
 
     /// Forgets a speaker that left.
-    pub(crate) fn forget(&mut self, speaker: SessionId) {
+    pub fn forget(&mut self, speaker: SessionId) {
         self.speakers.remove(&speaker);
     }
 
     /// How many packets could not be decoded.
-    pub(crate) fn undecodable(&self) -> u64 {
+    pub fn undecodable(&self) -> u64 {
         self.undecodable
     }
 

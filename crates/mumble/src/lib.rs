@@ -40,6 +40,7 @@ mod oracle;
 pub use act::{ActError, Lifetime, Presence};
 pub use client::join;
 pub use config::{Config, DEFAULT_BITRATE, DEFAULT_PORT, InvalidPin, Pin, Retry};
+pub use datagram::Voice;
 pub use denied::{Denied, Permission};
 pub use error::{JoinError, KNOWN_CHANNELS, Outlook, SpeechError, StateError, TextError};
 pub use event::{
@@ -48,6 +49,8 @@ pub use event::{
 };
 pub use handle::{Client, Events};
 pub use limiter::{ConnectionLimit, Permit};
+pub use hear::Hearing;
+pub use limiter::ConnectionLimit;
 pub use pin::{Fingerprint, InvalidFingerprint};
 pub use roster::{About, Channel, Roster, User};
 pub use speak::{MOST_QUEUED, MOST_UTTERANCES, Playing, Speech};

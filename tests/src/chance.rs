@@ -1,0 +1,25 @@
+//! Chance that a test can have again.
+
+/// Random numbers from a seed (splitmix64, <https://prng.di.unimi.it/splitmix64.c>).
+#[derive(Clone, Debug)]
+pub struct Chance(u64);
+
+impl Chance {
+    /// The same seed gives the same numbers.
+    pub fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Whether something of this chance, in percent, happens this time.
+    pub fn happens(&mut self, percent: f64) -> bool {
+        (self.number() >> 11) as f64 * 100.0 / ((1_u64 << 53) as f64) < percent
+    }
+
+    fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
