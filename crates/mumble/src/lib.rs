@@ -48,9 +48,8 @@ pub use event::{
     TextMessage, TextScope, To, Version,
 };
 pub use handle::{Client, Events};
-pub use limiter::{ConnectionLimit, Permit};
 pub use hear::Hearing;
-pub use limiter::ConnectionLimit;
+pub use limiter::{ConnectionLimit, Permit};
 pub use pin::{Fingerprint, InvalidFingerprint};
 pub use roster::{About, Channel, Roster, User};
 pub use speak::{MOST_QUEUED, MOST_UTTERANCES, Playing, Speech};
