@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use audio::opus::Encoder;
 use audio::{MUMBLE_HZ, Pcm, SPEECH_HZ};
-use mumble::{DEFAULT_BITRATE, Hearing, SessionId, Voice};
+use mumble::{DEFAULT_BITRATE, Hearing, Scope, SessionId, Voice};
 use world::{Chance, question};
 
 /// How many packets are lost, in percent.
@@ -98,6 +98,7 @@ fn heard(packets: Vec<Vec<u8>>, loss_percent: f64, chance: &mut Chance) -> (Pcm,
         }
         let voice = Voice {
             speaker: SessionId(1),
+            scope: Scope::Normal,
             sequence: UNITS * number as u64,
             opus: packet.into(),
             last: number + 1 == count,
