@@ -266,6 +266,17 @@ impl Caller {
         utterances.iter().map(|pieces| utterance(pieces)).collect()
     }
 
+    /// Every piece that `name` has said so far, as it was heard, oldest first.
+    pub fn pieces_of(&self, name: &str) -> Vec<Heard> {
+        self.record.pieces(name, 0)
+    }
+
+    /// Its own name on the server.
+    pub fn name(&self) -> String {
+        let roster = self.client.roster();
+        roster.me().expect("a caller has joined").name.clone()
+    }
+
     /// How often it has joined, and why it lost the server, oldest first.
     pub async fn loses(&self, times: usize) -> Vec<String> {
         self.until("lost", |log| (log.lost.len() >= times).then_some(()))

@@ -23,7 +23,7 @@ use std::{
 use crate::config::Config;
 use crate::control::Control;
 use crate::crypt::{Crypt, CryptStats};
-use crate::datagram::{self, Dialect};
+use crate::datagram::Dialect;
 use crate::error::JoinError;
 use crate::event::{ChannelId, Event, ServerInfo, SessionId, Stats, TextMessage, TextScope, To};
 use crate::hear::Hearing;

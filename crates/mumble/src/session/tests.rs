@@ -10,7 +10,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::datagram::Received;
+use crate::datagram::{self, Received};
 use crate::error::Outlook;
 use crate::event::{Heard, RosterChange, Scope, TextScope};
 use crate::speak::Speech;
