@@ -1,7 +1,7 @@
 # One command for each thing a developer does. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test client bench sounds check fmt clean-cache
+.PHONY: help run test client bench fuzz sounds check fmt clean-cache
 
 CACHE := $(or $(MUMBLE_AI_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mumble-ai)
 
@@ -20,9 +20,20 @@ test: ## Runs every test, the end-to-end ones against real servers included.
 client: ## Lets Debian's own Mumble client talk with the assistant, without a screen.
 	@tests/debian_client.sh
 
-bench: ## Measures the time from the end of a question to the first sound of the answer.
-	@OLLAMA_URL=none scripts/install.sh apt speech ollama model qwen
+bench: ## Measures what benchmarks/ shows: the time to an answer, the cost of a datagram.
+	@OLLAMA_URL=none scripts/install.sh apt speech ollama model qwen test
 	cargo bench --package mumble-ai-tests
+
+# How often each target of the fuzzer is called.
+FUZZ_RUNS ?= 1000000
+FUZZ_TARGETS := control legacy protobuf crypt text session
+
+fuzz: ## Gives a million mutated inputs to each part that reads what a network sent.
+	@cargo fuzz --version >/dev/null 2>&1 || { echo 'cargo-fuzz is missing: cargo install --locked cargo-fuzz; it needs a nightly toolchain and a C++ compiler' >&2; exit 69; }
+	cargo run --quiet --manifest-path crates/mumble/fuzz/Cargo.toml --target-dir target/fuzz --bin seeds
+	cd crates/mumble && for target in $(FUZZ_TARGETS); do \
+		cargo +nightly fuzz run --sanitizer none --target-dir "$(CURDIR)/target/fuzz" $$target -- \
+			-runs=$(FUZZ_RUNS) -rss_limit_mb=1024 -timeout=10 || exit; done
 
 sounds: ## Makes config/sounds/ anew with the packaged voice.
 	@scripts/install.sh speech

@@ -36,6 +36,8 @@ mod pace;
 mod inbox;
 #[cfg(test)]
 mod oracle;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 
 pub use act::{ActError, Lifetime, Presence};
 pub use client::join;
