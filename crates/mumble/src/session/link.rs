@@ -6,9 +6,12 @@
 //! dead way is told by a packet through the tunnel, and a living one by a packet of voice,
 //! which, while nobody speaks here, is one that reaches nobody.
 
+mod trial;
+
 use std::time::{Duration, Instant};
 
 use super::pings::Pings;
+use trial::Trial;
 
 /// Between pings while nobody speaks. Servers drop a user after 30 s of silence.
 pub(super) const PING_EVERY: Duration = Duration::from_secs(5);
@@ -50,21 +53,8 @@ const RAREST_PROBE: Duration = Duration::from_secs(15);
 /// servers any datagram is a sign that UDP works.
 const TUNNEL_AGAIN: Duration = Duration::from_millis(250);
 
-/// UDP that answers again has to do so for this long before voice goes back to it; each time
-/// that it died again within [`STABLE`], for twice as long, up to [`LONGEST_TRIAL`].
-const FIRST_TRIAL: Duration = Duration::from_millis(500);
-const LONGEST_TRIAL: Duration = Duration::from_secs(16);
-const STABLE: Duration = Duration::from_secs(10);
-
-/// With a quarter of the pings lost, the tunnel serves better.
-const MOST_LOST_IN_TRIAL: u32 = 4;
-
 /// So many missed pings in a row end a trial.
 const TRIAL_DEAD_AFTER: usize = 6;
-
-/// In the middle of talk voice goes back to UDP only if the tunnel is slower by no more than
-/// this: listeners wait 60 ms for packets that are overtaken.
-const PROMPT: Duration = Duration::from_millis(40);
 
 /// Voice that still comes through the tunnel makes us ask for UDP again, not more often than
 /// this.
@@ -118,22 +108,6 @@ enum State {
     Trial(Trial),
     /// Voice goes by UDP.
     Alive { since: Instant, claimed: Instant },
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Trial {
-    dead_since: Instant,
-    begun: Instant,
-    sent: u32,
-    answered: u32,
-    tunnel: Tunnel,
-}
-
-/// How fast the tunnel is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tunnel {
-    Unknown,
-    Prompt,
 }
 
 /// What is to be done once; nothing of it twice.
@@ -206,7 +180,7 @@ impl Link {
                 self.pings.forget();
                 self.begin_trial(now, since);
             }
-            State::Trial(trial) => trial.answered += 1,
+            State::Trial(trial) => trial.handle_pong(),
             State::Alive { .. } => {}
         }
         self.pings.answer(now, took);
@@ -214,10 +188,8 @@ impl Link {
 
     /// A ping came back on the TCP stream after this long.
     pub(super) fn handle_tcp_pong(&mut self, took: Duration) {
-        if let State::Trial(trial) = &mut self.state
-            && took <= self.pings.usual() + PROMPT
-        {
-            trial.tunnel = Tunnel::Prompt;
+        if let State::Trial(trial) = &mut self.state {
+            trial.handle_tcp_pong(took, self.pings.usual());
         }
     }
 
@@ -236,7 +208,7 @@ impl Link {
         if self.next_ping().is_some_and(|due| now >= due) {
             self.pings.send(now);
             match &mut self.state {
-                State::Trial(trial) => trial.sent += 1,
+                State::Trial(trial) => trial.handle_ping(),
                 State::Dead { told, .. } if now >= *told + TUNNEL_AGAIN => {
                     *told = now;
                     self.todo.tunnel_ping = true;
@@ -252,7 +224,7 @@ impl Link {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let judgement = match self.state {
             State::Off | State::Dead { .. } => None,
-            State::Trial(trial) => Some(trial.begun + self.trial),
+            State::Trial(trial) => Some(trial.ends()),
             State::Alive { .. } => {
                 let missed = self.pings.missed_at(self.dead_after());
                 missed.map(|missed| self.second_look.map_or(missed, |look| missed.max(look)))
@@ -276,7 +248,7 @@ impl Link {
                         since: trial.dead_since,
                         told: now,
                     };
-                } else if now >= trial.begun + self.trial {
+                } else if now >= trial.ends() {
                     self.decide(now, trial);
                 }
             }
@@ -303,11 +275,7 @@ impl Link {
             resend: Some(since),
             ..Todo::default()
         };
-        self.trial = if now >= alive_since + STABLE {
-            FIRST_TRIAL
-        } else {
-            (self.trial * 2).clamp(FIRST_TRIAL, LONGEST_TRIAL)
-        };
+        self.trial = trial::length_after(self.trial, now.saturating_duration_since(alive_since));
         self.pings.give_up();
         self.state = State::Dead {
             since: now,
@@ -317,22 +285,13 @@ impl Link {
 
     fn begin_trial(&mut self, now: Instant, dead_since: Instant) {
         self.todo.tcp_ping = !self.trial.is_zero();
-        self.state = State::Trial(Trial {
-            dead_since,
-            begun: now,
-            sent: 0,
-            answered: 0,
-            tunnel: Tunnel::Unknown,
-        });
+        self.state = State::Trial(Trial::new(now, self.trial, dead_since));
     }
 
     /// A trial is over: back to UDP, or once more.
     fn decide(&mut self, now: Instant, trial: Trial) {
-        let sent = trial.sent - trial.sent.min(self.pings.under_way(now) as u32);
-        let lost = sent.saturating_sub(trial.answered);
-        let answers = lost * MOST_LOST_IN_TRIAL <= sent;
-        let nobody_would_notice = self.talk_ends.is_none_or(|ends| now >= ends);
-        if answers && (nobody_would_notice || trial.tunnel == Tunnel::Prompt) || self.is_first() {
+        let talking = self.talk_ends.is_some_and(|ends| now < ends);
+        if trial.is_passed(self.pings.under_way(now), talking) {
             tracing::debug!("UDP answers; voice goes by it");
             self.todo.claim = true;
             self.state = State::Alive {
@@ -344,19 +303,15 @@ impl Link {
         }
     }
 
-    /// Whether UDP has not been tried before: one answer is enough then, for voice that has
-    /// just begun in the tunnel may change its way without harm.
-    fn is_first(&self) -> bool {
-        self.trial.is_zero()
-    }
-
     fn next_ping(&self) -> Option<Instant> {
         let Some(last) = self.pings.last() else {
             return match self.state {
                 State::Off => None,
-                State::Dead { since, .. } => Some(since),
-                State::Trial(Trial { begun, .. }) => Some(begun),
-                State::Alive { since, .. } => Some(since),
+                State::Dead { since, .. }
+                | State::Alive { since, .. }
+                | State::Trial(Trial {
+                    dead_since: since, ..
+                }) => Some(since),
             };
         };
         let every = self.talking_every();
