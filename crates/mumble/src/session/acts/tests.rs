@@ -22,11 +22,13 @@ fn ask(world: &mut World, act: Act) -> Receiver<Outcome> {
     answered
 }
 
-/// Lets the session do what it wants and gives what it asks of the server.
+/// Lets the session do what it wants and gives what it asks of the server. What it sends through
+/// the tunnel, to find a way for voice, is not asked.
 fn asked(world: &mut World) -> Vec<Control> {
     let mut asked = Vec::new();
     for output in world.output() {
         match output {
+            Output::Control(Control::UdpTunnel(_)) => {}
             Output::Control(message) => asked.push(message),
             Output::Answer(answer) => answer.give(),
             _ => {}
