@@ -5,6 +5,7 @@
 //! (the only one with sockets) hands bytes to `session` (the protocol without I/O), which cuts
 //! them out of the stream (`control`), unseals (`crypt`) and reads them (`datagram`) and gives
 //! them to `hear`; what is said goes from `speak` the same way back.
+#![doc = include_str!("../README.md")]
 
 mod config;
 mod limiter;

@@ -212,6 +212,8 @@ fn change(channels: &mut BTreeSet<ChannelId>, add: &[u32], remove: &[u32]) {
 fn cut(mut name: String) -> String {
     if let Some((end, _)) = name.char_indices().nth(LONGEST_NAME) {
         name.truncate(end);
+        // Else what was cut off would stay in memory.
+        name.shrink_to_fit();
     }
     name
 }
