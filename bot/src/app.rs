@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use mumble::{ActError, Client};
 use speech::stt::Hints;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -56,16 +57,14 @@ pub async fn run(
 
     // The Mumble user.
     let (client, events) = mumble::join(user(&config), shutdown.child_token());
+    tell_about(&client, &config).await;
 
     // What was said, who is meant, whose turn it is.
     let histories = Histories::new(config.assistant.history_turns, config.assistant.session);
-    let names = config
-        .turn
-        .names
-        .iter()
-        .map(String::as_str)
-        .chain([config.mumble.username.as_str()]);
-    let addressing = Addressing::new(config.turn.answer, names, config.turn.follow_up);
+    let mut names = config.turn.names.clone();
+    names.push(config.mumble.username.clone());
+    let called = names.iter().map(String::as_str);
+    let addressing = Addressing::new(config.turn.answer, called, config.turn.follow_up);
     let floor = Floor::new(config.turn.queue_max, config.turn.queue_wait);
 
     // The conversation.
@@ -98,6 +97,8 @@ pub async fn run(
         outcomes: mpsc::channel(ON_THE_WAY),
         present: Present::default(),
         presence: Presence::default(),
+        names,
+        home: None,
         reports,
     };
     conversation.run(shutdown).await;
@@ -123,6 +124,14 @@ fn user(config: &Config) -> mumble::Config {
     user.bitrate = mumble.bitrate;
     user.hear_rate = audio::SPEECH_HZ;
     user
+}
+
+/// Tells others what the assistant is; while there is no connection, it is told with the first.
+async fn tell_about(client: &Client, config: &Config) {
+    match client.set_comment(config.mumble.comment.trim()).await {
+        Ok(()) | Err(ActError::NotJoined) => {}
+        Err(error) => tracing::warn!(%error, "the comment could not be set"),
+    }
 }
 
 /// The system message: persona and name. The same text at every turn, so that the model's prompt cache keeps it.

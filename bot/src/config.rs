@@ -73,6 +73,8 @@ pub struct Mumble {
     /// Bits per second of the assistant's own voice.
     #[serde(deserialize_with = "number::<_, 8_000, 510_000, _>")]
     pub bitrate: u32,
+    /// What it tells about itself on the server; empty for nothing.
+    pub comment: String,
     /// Access tokens for channels.
     pub tokens: Vec<SecretString>,
 }

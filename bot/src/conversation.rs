@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use mumble::{Client, Events, RosterChange, SessionId, TextMessage, TextScope, To};
+use mumble::{ChannelId, Client, Events, RosterChange, SessionId, TextMessage, TextScope, To};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -19,11 +19,12 @@ use crate::address::{Addressing, Verdict};
 use crate::answer::{Answerer, Ask, Ended, Outcome, Question};
 use crate::discreet::Discreet as _;
 use crate::ear::{Ears, Noticed, Utterance};
+use crate::errand::Errand;
 use crate::floor::Floor;
 use crate::history::Place;
 use crate::presence::Presence;
 use crate::report::Report;
-use crate::typed::{Typed, TypedLane, private_place};
+use crate::typed::{Sent, Typed, TypedLane, private_place};
 
 /// Everything one conversation is made of; wired in [`crate::app`].
 pub(crate) struct Conversation {
@@ -38,6 +39,10 @@ pub(crate) struct Conversation {
     pub(crate) typed: TypedLane,
     pub(crate) present: Present,
     pub(crate) presence: Presence,
+    /// What the assistant is called.
+    pub(crate) names: Vec<String>,
+    /// Where the assistant was set up for, once it has been there.
+    pub(crate) home: Option<ChannelId>,
     pub(crate) reports: Option<mpsc::Sender<Report>>,
 }
 
@@ -109,6 +114,8 @@ impl Conversation {
             mumble::Event::Joined { me, server } => {
                 tracing::info!(session = me.0, server = %server.release, "joined");
                 self.presence.handle_joined(now);
+                let channel = self.client.roster().me().map(|me| me.channel);
+                self.home = self.home.or(channel);
             }
             mumble::Event::Lost {
                 error,
@@ -255,6 +262,7 @@ impl Conversation {
         if text.trim().is_empty() {
             return;
         }
+        let errand = Errand::in_text(&text, self.names.iter().map(String::as_str));
         let (place, to) = match to {
             TextScope::Private => {
                 let hash = roster.user(session).and_then(|user| user.hash.as_deref());
@@ -265,14 +273,22 @@ impl Conversation {
                 if self.addressing.decide(session, now, &text, people) != Verdict::Ours {
                     return not_answered(session, "not addressed to the assistant");
                 }
-                (Place::Channel, To::Channel(channel))
+                // Who is sent away answers where it will be read.
+                let to = errand.map_or(To::Channel(channel), |_| To::User(session));
+                (Place::Channel, to)
             }
         };
+        let errand = errand.zip(self.home).map(|(errand, home)| Sent {
+            errand,
+            by: session,
+            home,
+        });
         self.typed.ask(Typed {
             who: from_name,
             text,
             place,
             to,
+            errand,
         });
     }
 

@@ -22,6 +22,7 @@ mod voice;
 mod script;
 pub mod sounds;
 mod typed;
+mod errand;
 mod presence;
 mod report;
 mod discreet;

@@ -3,11 +3,12 @@
 use std::sync::PoisonError;
 use std::time::Instant;
 
-use mumble::{SessionId, To};
+use mumble::{ChannelId, SessionId, To};
 use tokio::sync::mpsc;
 
 use crate::answer::Answerer;
 use crate::discreet::Discreet as _;
+use crate::errand::Errand;
 use crate::history::Place;
 use crate::sounds::Sound;
 
@@ -28,6 +29,19 @@ pub(crate) struct Typed {
     pub(crate) place: Place,
     /// Where the answer goes.
     pub(crate) to: To,
+    /// What is to be done instead of answering, and for whom.
+    pub(crate) errand: Option<Sent>,
+}
+
+/// An errand with all that it needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    /// What to do.
+    pub(crate) errand: Errand,
+    /// Who asked.
+    pub(crate) by: SessionId,
+    /// The channel that the assistant was set up for.
+    pub(crate) home: ChannelId,
 }
 
 /// Answers typed questions one after another, beside the spoken ones.
@@ -44,7 +58,10 @@ impl TypedLane {
         let worker = answerer.clone();
         tokio::spawn(async move {
             while let Some(question) = waiting.recv().await {
-                let answer = worker.write(&question).await;
+                let answer = match question.errand {
+                    Some(Sent { errand, by, home }) => errand.run(&worker.client, by, home).await,
+                    None => worker.write(&question).await,
+                };
                 worker.send(question.to, &answer);
             }
         });

@@ -17,6 +17,7 @@ mod put_out;
 mod loss;
 mod releases;
 mod surface;
+mod errands;
 mod fallback;
 mod scripted_engines;
 mod stage;
