@@ -345,6 +345,34 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_place_in_a_games_world_changes_nothing(
+            speaker: u32,
+            opus in prop::collection::vec(any::<u8>(), 1..200),
+            last: bool,
+            place in prop::collection::vec(any::<f32>(), 0..4),
+        ) {
+            let voice = Voice {
+                speaker: SessionId(speaker),
+                scope: Scope::Normal,
+                sequence: 12,
+                opus: opus.into(),
+                last,
+            };
+            let mut legacy = as_forwarded(Dialect::Legacy, &voice).to_vec();
+            for axis in &place {
+                legacy.put_f32_le(*axis);
+            }
+            let heard = Ok(Received::Voice(voice.clone()));
+            prop_assert_eq!(read(Dialect::Legacy, legacy.into()), heard.clone());
+
+            let plain = as_forwarded(Dialect::Protobuf, &voice);
+            let mut audio = udp::Audio::decode(&plain[1..]).unwrap();
+            audio.positional_data = place;
+            let placed = [&[AUDIO], audio.encode_to_vec().as_slice()].concat();
+            prop_assert_eq!(read(Dialect::Protobuf, placed.into()), heard);
+        }
+
+        #[test]
         fn a_voice_is_read_as_it_was_written(
             speaker: u32,
             sequence: u64,
