@@ -30,7 +30,7 @@ FUZZ_TARGETS := control legacy protobuf crypt text session
 
 fuzz: ## Gives a million mutated inputs to each part that reads what a network sent.
 	@cargo fuzz --version >/dev/null 2>&1 || { echo 'cargo-fuzz is missing: cargo install --locked cargo-fuzz; it needs a nightly toolchain and a C++ compiler' >&2; exit 69; }
-	cargo run --quiet --manifest-path crates/mumble/fuzz/Cargo.toml --target-dir target/fuzz --bin seeds
+	cargo run --quiet --manifest-path crates/mumble/fuzz/Cargo.toml --target-dir target/fuzz --example seeds
 	cd crates/mumble && for target in $(FUZZ_TARGETS); do \
 		cargo +nightly fuzz run --sanitizer none --target-dir "$(CURDIR)/target/fuzz" $$target -- \
 			-runs=$(FUZZ_RUNS) -rss_limit_mb=1024 -timeout=10 || exit; done
