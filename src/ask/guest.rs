@@ -37,7 +37,8 @@ pub fn borrowed_state(state_dir: &Path) -> io::Result<TempDir> {
     }
 }
 
-/// A user beside the assistant: in the same channel, hearing at full quality.
+/// A user beside the assistant: in the same channel, hearing at full quality. Its connections
+/// count with the assistant's, for a server bans them together.
 #[must_use]
 pub fn user(config: &Config, name: String, state_dir: &Path) -> mumble::Config {
     let settings = &config.mumble;
@@ -49,6 +50,7 @@ pub fn user(config: &Config, name: String, state_dir: &Path) -> mumble::Config {
     user.udp = settings.udp;
     user.bitrate = settings.bitrate;
     user.hear_rate = MUMBLE_HZ;
+    user.limit = mumble::ConnectionLimit::kept_in(&config.state_dir);
     user
 }
 

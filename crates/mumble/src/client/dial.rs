@@ -7,16 +7,31 @@ use std::{
     time::Duration,
 };
 
+use futures::{StreamExt, stream::FuturesUnordered};
 use rustls::{
     AlertDescription, ClientConfig, Error as TlsError, crypto::ring, pki_types::ServerName,
 };
-use tokio::{net::TcpStream, task::spawn_blocking, time::timeout};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    task::spawn_blocking,
+    time::timeout,
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::config::{Config, Pin};
 use crate::error::{JoinError, StateError};
 use crate::identity::Identity;
 use crate::pin::{Fingerprint, KnownServers, PinVerifier};
+
+/// How long it may take to find the addresses of a name.
+const LOOKUP_TIME: Duration = Duration::from_secs(5);
+
+/// How many addresses of a name are tried.
+const MOST_ADDRESSES: usize = 8;
+
+/// How long one address is tried alone before the next one is tried beside it (RFC 8305,
+/// section 5).
+const HEAD_START: Duration = Duration::from_millis(250);
 
 /// How long a server may take to accept the TCP connection.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
@@ -48,13 +63,14 @@ pub(crate) async fn dial(config: &Config) -> Result<Dialled, JoinError> {
         })
         .map_err(|error| JoinError::CertificateRejected(error.to_string()))?;
 
-    let stream = timeout(
-        CONNECT_TIME,
-        TcpStream::connect((config.host.as_str(), config.port)),
-    )
-    .await
-    .map_err(|_| timed_out(config, CONNECT_TIME, "connecting"))?
-    .map_err(|source| unreachable(config, source))?;
+    let addresses = timeout(LOOKUP_TIME, look_up(config))
+        .await
+        .map_err(|_| timed_out(config, LOOKUP_TIME, "looking up its name"))?
+        .map_err(|source| unreachable(config, source))?;
+    let stream = timeout(CONNECT_TIME, connect(addresses))
+        .await
+        .map_err(|_| timed_out(config, CONNECT_TIME, "connecting"))?
+        .map_err(|source| unreachable(config, source))?;
     let peer = stream
         .peer_addr()
         .map_err(|source| unreachable(config, source))?;
@@ -83,6 +99,55 @@ pub(crate) async fn dial(config: &Config) -> Result<Dialled, JoinError> {
         peer,
         fingerprint,
     })
+}
+
+/// The server's addresses, each of a family followed by one of the other.
+async fn look_up(config: &Config) -> io::Result<Vec<SocketAddr>> {
+    // An IPv6 address is written in brackets where a port may follow.
+    let host = config.host.trim_matches(['[', ']']);
+    let found: Vec<SocketAddr> = lookup_host((host, config.port)).await?.collect();
+    Ok(alternating(found))
+}
+
+fn alternating(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    // The family that the system puts first stays first.
+    let first = addresses.first().map(SocketAddr::is_ipv6);
+    let (ours, others): (Vec<_>, Vec<_>) = addresses
+        .into_iter()
+        .partition(|address| Some(address.is_ipv6()) == first);
+    let mut others = others.into_iter();
+    let mut all = Vec::new();
+    for address in ours {
+        all.push(address);
+        all.extend(others.next());
+    }
+    all.extend(others);
+    all.truncate(MOST_ADDRESSES);
+    all
+}
+
+/// Connects to whichever address answers first; each has a head start over the next.
+async fn connect(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let mut left = addresses.into_iter();
+    let mut attempts = FuturesUnordered::new();
+    let mut refusal = io::Error::new(ErrorKind::NotFound, "the name has no address");
+    loop {
+        match left.next() {
+            Some(address) => attempts.push(TcpStream::connect(address)),
+            None if attempts.is_empty() => return Err(refusal),
+            None => {}
+        }
+        let patience = if left.len() > 0 {
+            HEAD_START
+        } else {
+            CONNECT_TIME
+        };
+        match timeout(patience, attempts.next()).await {
+            Ok(Some(Ok(stream))) => return Ok(stream),
+            Ok(Some(Err(error))) => refusal = error,
+            Ok(None) | Err(_) => {}
+        }
+    }
 }
 
 /// If the stream broke because of the own certificate: the error that says so.
@@ -210,16 +275,17 @@ fn timed_out(config: &Config, after: Duration, during: &'static str) -> JoinErro
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{path::Path, time::Instant};
 
     use rustls::{ServerConfig, pki_types::PrivateKeyDer};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
+        net::{TcpListener, TcpSocket},
     };
     use tokio_rustls::TlsAcceptor;
 
     use super::*;
+    use crate::error::Outlook;
     use crate::trust;
 
     /// A port on which each caller gets what `serve` does to it.
@@ -352,5 +418,87 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         let error = dial(&config(1, &file)).await.unwrap_err();
         assert!(error.to_string().contains("a file/identity.pem"), "{error}");
+    }
+    /// An address whose queue of callers is full, so that it answers nobody, and what keeps it
+    /// so.
+    async fn silent() -> (SocketAddr, (TcpListener, Vec<TcpStream>)) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut callers = Vec::new();
+        while let Ok(caller) = timeout(HEAD_START, TcpStream::connect(address)).await {
+            callers.push(caller.unwrap());
+        }
+        (address, (listener, callers))
+    }
+
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_holds_up_no_other() {
+        let port = listen(|caller| async move { drop(caller) }).await;
+        let refusing = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let refusing = refusing.local_addr().unwrap();
+        let (silent, _held) = silent().await;
+        let answering = SocketAddr::from(([127, 0, 0, 1], port));
+        let begun = Instant::now();
+        let stream = connect(vec![silent, refusing, answering]).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), answering);
+        assert!(
+            begun.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            begun.elapsed()
+        );
+        assert!(connect(Vec::new()).await.is_err());
+    }
+
+    #[test]
+    fn the_families_of_addresses_take_turns() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let (a, b) = (address("[2001:db8::1]:1"), address("[2001:db8::2]:1"));
+        let (c, d, e) = (
+            address("192.0.2.1:1"),
+            address("192.0.2.2:1"),
+            address("192.0.2.3:1"),
+        );
+        assert_eq!(alternating(vec![a, b, c, d, e]), [a, c, b, d, e]);
+        assert_eq!(alternating(vec![c, a]), [c, a]);
+        assert_eq!(alternating(vec![a; 100]).len(), MOST_ADDRESSES);
+    }
+
+    #[tokio::test]
+    async fn an_address_of_ipv6_is_taken_with_brackets_and_without() {
+        let folder = tempfile::tempdir().unwrap();
+        for host in ["::1", "[::1]"] {
+            let config = Config::new(host, 64738, "AI-Bot", folder.path());
+            let found = look_up(&config).await.unwrap();
+            assert_eq!(found, ["[::1]:64738".parse().unwrap()]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_nobody_knows_may_be_known_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::new("no-such-host.invalid", 64738, "AI-Bot", folder.path());
+        let error = dial(&config).await.unwrap_err();
+        assert_eq!(error.outlook(), Outlook::HealsByItself, "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_takes_connections_and_says_nothing_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let silent = listen(move |caller| {
+            held.lock().unwrap().push(caller);
+            async {}
+        })
+        .await;
+        let error = dial(&config(silent, folder.path())).await.unwrap_err();
+        let JoinError::TimedOut {
+            seconds, during, ..
+        } = error
+        else {
+            panic!("{error}")
+        };
+        assert_eq!((seconds, during), (10, "during the TLS handshake"));
     }
 }
