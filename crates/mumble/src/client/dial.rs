@@ -436,8 +436,10 @@ mod tests {
     #[tokio::test]
     async fn an_address_that_does_not_answer_holds_up_no_other() {
         let port = listen(|caller| async move { drop(caller) }).await;
-        let refusing = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let refusing = refusing.local_addr().unwrap();
+        let refusing = {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            listener.local_addr().unwrap()
+        };
         let (silent, _held) = silent().await;
         let answering = SocketAddr::from(([127, 0, 0, 1], port));
         let begun = Instant::now();
