@@ -67,6 +67,10 @@ impl Damage {
         }
     }
 
+    #[expect(
+        clippy::print_stdout,
+        reason = "shown when a test fails: how bad each cut was"
+    )]
     fn check(self, what: &str) {
         println!("{what}: lost {:?}, nothing for {:?}", self.lost, self.gap);
         assert!(self.lost <= MOST_LOST, "{what}: {self:?}");

@@ -1,6 +1,6 @@
 //! A bad network between a user and a Mumble server: loses, delays, reorders, hangs and cuts.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque, hash_map::Entry};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -247,22 +247,26 @@ impl Shared {
             let Ok((length, user)) = socket.recv_from(&mut datagram).await else {
                 continue;
             };
-            if !users.contains_key(&user) {
-                let beyond = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await;
-                let beyond = Arc::new(beyond.expect("loopback has a free port"));
-                beyond
-                    .connect(self.server)
-                    .await
-                    .expect("a port of loopback");
-                let up = Way::To(Arc::clone(&beyond));
-                users.insert(user, self.line(up));
-                let down = self.line(Way::Back(Arc::clone(&socket), user));
-                self.spawn(Arc::clone(&self).carry_down(beyond, down));
-            }
-            if let Some(line) = users.get(&user) {
-                self.pass(Direction::Up, &datagram[..length], line);
-            }
+            let line = match users.entry(user) {
+                Entry::Occupied(line) => line.into_mut(),
+                Entry::Vacant(place) => {
+                    let beyond = self.beyond().await;
+                    let down = self.line(Way::Back(Arc::clone(&socket), user));
+                    self.spawn(Arc::clone(&self).carry_down(Arc::clone(&beyond), down));
+                    place.insert(self.line(Way::To(beyond)))
+                }
+            };
+            self.pass(Direction::Up, &datagram[..length], line);
         }
+    }
+
+    /// A socket towards the server.
+    async fn beyond(&self) -> Arc<UdpSocket> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await;
+        let socket = socket.expect("loopback has a free port");
+        let connected = socket.connect(self.server).await;
+        connected.expect("the server is on loopback");
+        Arc::new(socket)
     }
 
     async fn carry_down(
