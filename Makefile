@@ -1,7 +1,7 @@
 # One command for each thing a developer does. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test client bench fuzz sounds check fmt clean-cache
+.PHONY: help run test soak client bench fuzz sounds check fmt clean-cache
 
 CACHE := $(or $(MUMBLE_AI_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mumble-ai)
 
@@ -16,6 +16,10 @@ test: ## Runs every test, the end-to-end ones against real servers included.
 	@OLLAMA_URL=none scripts/install.sh apt speech ollama model test servers
 	cargo build --workspace --all-targets
 	cargo test --workspace
+
+soak: ## Hears fifty voices for ten minutes: nothing is missed, and memory stays flat.
+	@OLLAMA_URL=none scripts/install.sh apt
+	SOAK_SECONDS=600 cargo test --package mumble-ai-tests --test it soak:: -- --nocapture
 
 client: ## Lets Debian's own Mumble client talk with the assistant, without a screen.
 	@tests/debian_client.sh

@@ -23,3 +23,4 @@ mod scripted_engines;
 mod stage;
 mod command_line;
 mod privacy;
+mod soak;

@@ -9,6 +9,8 @@
 //! - [`Caller`]: a Mumble user that asks and listens.
 //! - [`program`]: the real executable, in a process of its own.
 //! - [`figures`]: what the tables of the benchmarks need.
+//! - [`talkers`]: fifty users who talk at once, in a process of their own.
+//! - [`kernel`]: what the system knows of processes.
 //!
 //! Everything listens on 127.0.0.1 and ends with the test process, however that ends.
 
@@ -24,6 +26,8 @@ mod assistant;
 mod caller;
 pub mod program;
 pub mod figures;
+pub mod kernel;
+pub mod talkers;
 
 pub use assistant::{Assistant, Urls};
 pub use caller::{Caller, Utterance};

@@ -8,9 +8,6 @@ use thiserror::Error;
 
 use crate::MUMBLE_HZ;
 
-/// The longest packet that Opus allows: 120 ms (RFC 6716, section 3.2.5), in packets per 3 s.
-const LONGEST_PACKETS_IN_3_S: u32 = 25;
-
 /// The longest gap that is filled in one call, in ms. Beyond that there is nothing left to guess
 /// from, and a forged gap must not cost memory.
 const MAX_GAP_MS: u32 = 1_000;
@@ -114,10 +111,8 @@ impl Decoder {
     /// [`OpusError::NotAPacket`] for bytes that are no Opus packet.
     pub fn decode(&mut self, packet: &[u8]) -> Result<Vec<i16>, OpusError> {
         // To libopus an empty packet means "conceal"; on the wire it is a malformed one.
-        if packet_duration(packet).is_none() {
-            return Err(OpusError::NotAPacket);
-        }
-        let room = (self.rate * 3 / LONGEST_PACKETS_IN_3_S) as usize;
+        // The room is the packet's own, not that of the longest one: pieces of sound wait unread.
+        let room = samples(packet, self.rate).ok_or(OpusError::NotAPacket)?;
         self.run(packet, room, Redundancy::Ignore)
             .map_err(|_| OpusError::NotAPacket)
     }
@@ -206,8 +201,16 @@ enum Redundancy {
 ///
 /// Only the first two bytes are looked at (RFC 6716, section 3.1).
 pub fn packet_duration(packet: &[u8]) -> Option<Duration> {
-    let samples = ::opus::packet::get_nb_samples(packet, MUMBLE_HZ).ok()?;
-    (samples > 0).then(|| Duration::from_micros(samples as u64 * 1_000_000 / u64::from(MUMBLE_HZ)))
+    let samples = samples(packet, MUMBLE_HZ)? as u64;
+    Some(Duration::from_micros(
+        samples * 1_000_000 / u64::from(MUMBLE_HZ),
+    ))
+}
+
+/// How much sound `packet` holds, in samples at `rate` Hz; `None` when it is no Opus packet.
+fn samples(packet: &[u8], rate: u32) -> Option<usize> {
+    let samples = ::opus::packet::get_nb_samples(packet, rate).ok()?;
+    (samples > 0).then_some(samples)
 }
 
 /// Why sound could not be encoded or decoded.

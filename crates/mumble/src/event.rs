@@ -143,6 +143,10 @@ pub struct Heard {
     pub speaker: SessionId,
     /// Whom they spoke to.
     pub scope: Scope,
+    /// The place of its first sample in the speaker's time, in units of 10 ms. Without a pause
+    /// each piece begins where the one before it ended; the speaker's client may begin anew at
+    /// any number after one.
+    pub sequence: u64,
     /// The sound, at the configured rate; may be empty when `last` is set.
     pub pcm: Pcm,
     /// Whether the speaker released the talk key (or its own detector saw the end).

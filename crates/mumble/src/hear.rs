@@ -22,9 +22,14 @@ const UNIT: Duration = Duration::from_millis(10);
 const MOST_CONCEALED: u64 = 10;
 
 /// As many speakers are decoded at a time; one more takes the place of the one that has been
-/// silent longest. Bounds the memory that a flood of invented speakers can take (a decoder has
-/// about 20 kB).
-const MOST_SPEAKERS: usize = 64;
+/// silent longest. More than speak at once on any server, though not more than may be on one. A
+/// decoder has about 20 kB, so all of them have 5 MB; a flood of invented speakers, each of whom
+/// leaves a hole and fills the room behind it, can make it 20 MB ([`MAX_HELD`](audio::jitter::MAX_HELD) packets of
+/// [`LONGEST_PACKET`]).
+const MOST_SPEAKERS: usize = 256;
+
+/// Mumble's servers pass on no datagram longer than this, in bytes, whichever way it comes.
+const LONGEST_PACKET: usize = 1024;
 
 /// The speakers of one connection: voice packets go in as they come, sound comes out in order.
 ///
@@ -45,6 +50,8 @@ struct Stream {
     decoder: Decoder,
     /// Length of the packet before, in units: the best guess for a lost one's.
     units: u64,
+    /// Where the sound that was given out has ended.
+    end: u64,
     arrived: Instant,
     /// Whom the packet that came last was for. A talk-spurt has one scope.
     scope: Scope,
@@ -65,7 +72,8 @@ impl Hearing {
     pub fn handle_voice(&mut self, now: Instant, voice: Voice) -> Vec<Heard> {
         let duration = opus::packet_duration(&voice.opus);
         let end_alone = voice.opus.is_empty() && voice.last;
-        if duration.is_none() && !end_alone {
+        let readable = duration.is_some() && voice.opus.len() <= LONGEST_PACKET;
+        if !readable && !end_alone {
             self.undecodable += 1;
             return Vec::new();
         }
@@ -148,6 +156,7 @@ impl Hearing {
                             jitter,
                             decoder,
                             units: 2,
+                            end: 0,
                             arrived: now,
                             scope: Scope::Normal,
                         },
@@ -166,14 +175,17 @@ impl Stream {
         let mut heard = Vec::new();
         let mut undecodable = 0;
         while let Some(playout) = self.jitter.poll(now) {
-            let (samples, concealed, last) = match playout {
+            let (sequence, samples, concealed, last) = match playout {
                 Playout::Packet(packet) => {
                     let (samples, concealed) = self.packet(&packet, rate, &mut undecodable);
-                    (samples, concealed, packet.last)
+                    self.end = packet.sequence.saturating_add(packet.units);
+                    (packet.sequence, samples, concealed, packet.last)
                 }
                 Playout::Lost { units, next } => {
                     let (samples, concealed) = self.hole(units, next.as_deref(), rate);
-                    (samples, concealed, false)
+                    let sequence = self.end;
+                    self.end = sequence.saturating_add(units);
+                    (sequence, samples, concealed, false)
                 }
             };
             if last {
@@ -185,6 +197,7 @@ impl Stream {
                 heard.push(Heard {
                     speaker,
                     scope: self.scope,
+                    sequence,
                     pcm,
                     last,
                     concealed,
@@ -257,7 +270,11 @@ fn samples_of(units: u64, rate: u32) -> usize {
 mod tests {
     use std::f32::consts::TAU;
 
-    use audio::{MUMBLE_HZ, opus::Encoder};
+    use audio::{
+        MUMBLE_HZ,
+        jitter::{MAX_GAP, MAX_HELD},
+        opus::Encoder,
+    };
     use proptest::prelude::*;
 
     use super::*;
@@ -434,6 +451,31 @@ mod tests {
         assert_eq!(hearing.speakers.len(), MOST_SPEAKERS);
     }
 
+    #[test]
+    fn a_packet_longer_than_any_server_sends_is_not_kept() {
+        let mut hearing = Hearing::new(RATE);
+        let mut voice = talk(1, 0).remove(0);
+        voice.opus = [&voice.opus[..], &[0; LONGEST_PACKET]].concat().into();
+        assert!(hearing.handle_voice(Instant::now(), voice).is_empty());
+        assert_eq!((hearing.undecodable(), hearing.speakers.len()), (1, 0));
+    }
+
+    #[test]
+    fn every_piece_tells_its_place_also_one_that_was_made_up() {
+        let mut hearing = Hearing::new(RATE);
+        let now = Instant::now();
+        let mut heard = Vec::new();
+        for (n, voice) in talk(10, 40).into_iter().enumerate() {
+            if n != 5 {
+                heard.extend(hearing.handle_voice(now, voice));
+            }
+        }
+        let later = hearing.deadline().expect("a hole is waited for");
+        heard.extend(hearing.handle_timeout(later));
+        let places: Vec<u64> = heard.iter().map(|heard| heard.sequence).collect();
+        assert_eq!(places, (0..10).map(|n| 40 + 2 * n).collect::<Vec<u64>>());
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -449,6 +491,25 @@ mod tests {
             for (speaker, sequence, opus, last, pause) in packets {
                 now += Duration::from_millis(pause);
                 hearing.handle_voice(now, Voice { speaker: SessionId(speaker), scope: Scope::Normal, sequence, opus: opus.into(), last });
+                hearing.handle_timeout(now);
+            }
+        }
+
+        #[test]
+        fn a_flood_of_speakers_takes_bounded_room_and_gives_bounded_sound(
+            packets in prop::collection::vec((0_u32..400, 0_u64..3000, 1_usize..200, 0_u64..5), 1..600),
+        ) {
+            // A packet at most gives up what was held back: each piece of that, and the hole
+            // before it.
+            let most = (MAX_HELD as u64 + 1) * (MAX_GAP + 12);
+            let mut hearing = Hearing::new(RATE);
+            let mut now = Instant::now();
+            for (speaker, sequence, length, pause) in packets {
+                now += Duration::from_millis(pause);
+                let opus = vec![0x48; length].into();
+                let heard = hearing.handle_voice(now, Voice { speaker: SessionId(speaker), scope: Scope::Normal, sequence, opus, last: false });
+                prop_assert!(total(&heard) <= UNIT * most as u32);
+                prop_assert!(hearing.speakers.len() <= MOST_SPEAKERS);
                 hearing.handle_timeout(now);
             }
         }

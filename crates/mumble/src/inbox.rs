@@ -6,16 +6,21 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use audio::Pcm;
 use tokio::sync::Notify;
 
-use crate::event::Event;
+use crate::event::{Event, Heard};
 
-/// How many pieces of sound lie unread at most (10 s of one speaker in packets of 20 ms).
-/// Then the oldest loses its sound; that it was a speaker's last piece stays known.
-const MOST_HEARD: usize = 500;
+/// How old unread sound gets, counted to the newest. Then the oldest loses its sound; that it
+/// was a speaker's last piece stays known. Nobody wants to answer what was said before that.
+const OLDEST_HEARD: Duration = Duration::from_secs(10);
+
+/// How much sound lies unread at most, of all speakers, in samples: that of fifty speakers over
+/// [`OLDEST_HEARD`] at 16 kHz, 16 MB. Then the oldest loses its sound as well.
+const MOST_HEARD: usize = 50 * 10 * 16_000;
 
 /// How many other events lie unread at most. Then nothing more is read from the server until
 /// there is room again.
@@ -35,6 +40,8 @@ struct Queue {
     events: VecDeque<Event>,
     /// How many of the events hold sound.
     heard: usize,
+    /// How much sound that is, in samples.
+    samples: usize,
     state: Reader,
 }
 
@@ -49,18 +56,20 @@ impl Inbox {
     /// Adds an event; drops the oldest sound if there is too much of it.
     pub(crate) fn push(&self, event: Event) {
         let mut queue = self.lock();
-        // Somebody who has left so much unread will not miss one more failed attempt.
-        let overdue = queue.others() >= MOST_OTHERS && matches!(event, Event::Lost { .. });
+        // Somebody who has left so much unread will not miss one more failed attempt, or the
+        // end of one more talk. (Datagrams are read even while nothing else is.)
+        let missable = matches!(event, Event::Lost { .. } | Event::Heard(_));
+        let overdue = queue.others() >= MOST_OTHERS && missable && !has_sound(&event);
         if queue.state == Reader::Gone || overdue {
             return;
         }
-        if has_sound(&event) {
-            if queue.heard >= MOST_HEARD {
+        if let Event::Heard(heard) = &event {
+            while queue.has_too_much_for(heard) {
                 queue.drop_oldest_sound();
                 self.dropped.fetch_add(1, Ordering::Relaxed);
             }
-            queue.heard += 1;
         }
+        queue.count(&event, usize::saturating_add);
         queue.events.push_back(event);
         drop(queue);
         self.arrived.notify_one();
@@ -80,7 +89,7 @@ impl Inbox {
     pub(crate) fn take(&self) -> Option<Event> {
         let mut queue = self.lock();
         let event = queue.events.pop_front()?;
-        queue.heard -= usize::from(has_sound(&event));
+        queue.count(&event, usize::saturating_sub);
         drop(queue);
         self.taken.notify_one();
         Some(event)
@@ -101,7 +110,7 @@ impl Inbox {
         let mut queue = self.lock();
         queue.state = Reader::Gone;
         queue.events.clear();
-        queue.heard = 0;
+        (queue.heard, queue.samples) = (0, 0);
         drop(queue);
         self.taken.notify_one();
     }
@@ -122,41 +131,72 @@ impl Queue {
         self.events.len() - self.heard
     }
 
+    /// Counts an event in, by adding, or out.
+    fn count(&mut self, event: &Event, add: fn(usize, usize) -> usize) {
+        if let Some(heard) = sound(event) {
+            self.heard = add(self.heard, 1);
+            self.samples = add(self.samples, heard.pcm.len());
+        }
+    }
+
+    /// Whether old sound has to go before this comes.
+    fn has_too_much_for(&self, new: &Heard) -> bool {
+        let Some(oldest) = self.events.iter().find_map(sound) else {
+            return false;
+        };
+        self.samples + new.pcm.len() > MOST_HEARD
+            || new.received.saturating_duration_since(oldest.received) > OLDEST_HEARD
+    }
+
     fn drop_oldest_sound(&mut self) {
         let Some(at) = self.events.iter().position(has_sound) else {
             return;
         };
-        self.heard -= 1;
-        match &mut self.events[at] {
-            Event::Heard(heard) if heard.last => heard.pcm = Pcm::new(heard.pcm.rate(), Vec::new()),
-            _ => {
-                self.events.remove(at);
-            }
+        let ends_are_known = self.others() < MOST_OTHERS;
+        let Some(event) = self.events.remove(at) else {
+            return;
+        };
+        self.count(&event, usize::saturating_sub);
+        if let Event::Heard(mut heard) = event
+            && heard.last
+            && ends_are_known
+        {
+            heard.pcm = Pcm::new(heard.pcm.rate(), Vec::new());
+            self.events.insert(at, Event::Heard(heard));
         }
     }
 }
 
 fn has_sound(event: &Event) -> bool {
-    matches!(event, Event::Heard(heard) if !heard.pcm.is_empty())
+    sound(event).is_some()
+}
+
+fn sound(event: &Event) -> Option<&Heard> {
+    match event {
+        Event::Heard(heard) if !heard.pcm.is_empty() => Some(heard),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use super::*;
     use crate::denied::Denied;
-    use crate::event::{Heard, Scope, SessionId};
+    use crate::event::{Scope, SessionId};
 
-    fn heard(number: i16, last: bool) -> Event {
-        Event::Heard(Heard {
-            scope: Scope::Normal,
+    /// 20 ms of sound that arrived at a time.
+    fn heard(number: usize, received: Instant) -> Heard {
+        Heard {
             speaker: SessionId(1),
-            pcm: Pcm::new(16_000, vec![number; 320]),
-            last,
+            scope: Scope::Normal,
+            sequence: 2 * number as u64,
+            pcm: Pcm::new(16_000, vec![1; 320]),
+            last: false,
             concealed: Duration::ZERO,
-            received: Instant::now(),
-        })
+            received,
+        }
     }
 
     fn denied(number: usize) -> Event {
@@ -164,16 +204,54 @@ mod tests {
     }
 
     #[test]
-    fn too_much_sound_drops_the_oldest_and_no_word() {
+    fn old_sound_is_dropped_and_no_word() {
         let inbox = Inbox::default();
+        let begin = Instant::now();
         inbox.push(denied(1));
-        for number in 0..MOST_HEARD + 10 {
-            inbox.push(heard(number as i16, number == 4));
+        for number in 0..511 {
+            let last = number == 4;
+            let at = begin + Duration::from_millis(20) * number as u32;
+            inbox.push(Event::Heard(Heard {
+                last,
+                ..heard(number, at)
+            }));
         }
         assert_eq!(inbox.dropped(), 10);
         assert!(matches!(inbox.take(), Some(Event::Denied(_))));
         assert!(matches!(inbox.take(), Some(Event::Heard(h)) if h.last && h.pcm.is_empty()));
-        assert!(matches!(inbox.take(), Some(Event::Heard(h)) if h.pcm.samples()[0] == 10));
+        assert!(matches!(inbox.take(), Some(Event::Heard(h)) if h.sequence == 20));
+    }
+
+    #[test]
+    fn fifty_voices_wait_as_long_as_one_and_no_flood_takes_more_room() {
+        let inbox = Inbox::default();
+        let now = Instant::now();
+        let fit = MOST_HEARD / 320;
+        for number in 0..fit {
+            inbox.push(Event::Heard(heard(number, now)));
+        }
+        assert_eq!(inbox.dropped(), 0);
+        for number in 0..100 {
+            inbox.push(Event::Heard(heard(fit + number, now)));
+        }
+        assert_eq!(inbox.dropped(), 100);
+        assert_eq!(inbox.lock().samples, MOST_HEARD);
+        while inbox.take().is_some() {}
+        assert_eq!(inbox.lock().samples, 0);
+        assert_eq!(inbox.lock().heard, 0);
+    }
+
+    #[test]
+    fn a_flood_of_ends_is_bounded() {
+        let inbox = Inbox::default();
+        for number in 0..2 * MOST_OTHERS {
+            inbox.push(Event::Heard(Heard {
+                pcm: Pcm::new(16_000, Vec::new()),
+                last: true,
+                ..heard(number, Instant::now())
+            }));
+        }
+        assert_eq!(inbox.lock().events.len(), MOST_OTHERS);
     }
 
     #[test]

@@ -3,12 +3,14 @@
 use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::pin,
     sync::Arc,
     time::Instant,
 };
 
 use bytes::{Buf, BytesMut};
 use futures::StreamExt;
+use socket2::SockRef;
 use tokio::{
     io::{AsyncWriteExt, ReadHalf, WriteHalf},
     net::{TcpStream, UdpSocket},
@@ -38,6 +40,15 @@ const STUCK: usize = 1 << 20;
 
 /// Longer than any datagram that Mumble sends (1024 bytes).
 const LONGEST_DATAGRAM: usize = 2048;
+
+/// What the system is asked to keep of datagrams that are not read yet, in bytes; it may give
+/// less. A hundred voices fill it in half a second: each datagram counts with its overhead there,
+/// some 800 bytes for a packet of voice.
+const UNREAD: usize = 4 << 20;
+
+/// As many datagrams are read at a time before everything else has its turn: those of fifty
+/// voices that came together.
+const AT_ONCE: usize = 64;
 
 /// One connection with its sockets.
 pub(super) struct Connection {
@@ -102,6 +113,9 @@ impl Connection {
         let shared = Arc::clone(&self.shared);
         let mut messages = FramedRead::new(reader, ControlCodec::default());
         let mut datagram = [0; LONGEST_DATAGRAM];
+        // These two are not made anew in every round, for a round is made for every packet.
+        let mut over = pin!(shutdown.cancelled());
+        let mut due = pin!(sleep_until(self.session.deadline().into()));
         loop {
             self.session.handle_timeout(now())?;
             self.drain()?;
@@ -109,11 +123,16 @@ impl Connection {
             stats.unreadable += messages.decoder().dropped();
             shared.set_stats(stats);
             let has_room = shared.inbox.has_room();
+            let deadline = self.session.deadline().into();
+            if due.deadline() != deadline {
+                due.as_mut().reset(deadline);
+            }
             // Unbiased: a flood of datagrams must not hold up the stream.
             tokio::select! {
-                () = shutdown.cancelled() => return Ok(()),
+                () = &mut over => return Ok(()),
                 length = receive(self.udp.as_ref(), &mut datagram) => {
                     self.session.handle_datagram(now(), &datagram[..length]);
+                    self.receive_more(&mut datagram);
                 }
                 written = write(&mut self.writer, &mut self.unwritten, &mut self.unflushed) => {
                     written.map_err(|error| self.broken(error))?;
@@ -131,8 +150,17 @@ impl Connection {
                     self.session.send_text(to, &text);
                 }
                 () = shared.speech.wake.notified() => {}
-                () = sleep_until(self.session.deadline().into()) => {}
+                () = &mut due => {}
             }
+        }
+    }
+
+    /// Takes in what else has arrived, up to [`AT_ONCE`] datagrams.
+    fn receive_more(&mut self, datagram: &mut [u8]) {
+        for _ in 1..AT_ONCE {
+            let received = self.udp.as_ref().map(|udp| udp.try_recv(datagram));
+            let Some(Ok(length)) = received else { return };
+            self.session.handle_datagram(now(), &datagram[..length]);
         }
     }
 
@@ -157,7 +185,8 @@ impl Connection {
                     }
                 }
                 Output::Event(event) => {
-                    if self.session.is_joined() {
+                    let heard = matches!(event, Event::Heard(_));
+                    if self.session.is_joined() && !heard {
                         self.shared.set_roster(Arc::clone(self.session.roster()));
                     }
                     if let Event::Joined { server, .. } = &event {
@@ -268,6 +297,10 @@ async fn bind_beside(peer: SocketAddr) -> io::Result<UdpSocket> {
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
     };
     let udp = UdpSocket::bind(local).await?;
+    // A smaller buffer is no reason to do without UDP.
+    if let Err(error) = SockRef::from(&udp).set_recv_buffer_size(UNREAD) {
+        tracing::debug!(%error, "the system keeps its own size of the UDP buffer");
+    }
     // Only the server's datagrams get through then.
     udp.connect(peer).await?;
     Ok(udp)

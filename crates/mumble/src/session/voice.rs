@@ -12,7 +12,7 @@ use super::{
     link::{LinkAction, MOST_RESENT, Route},
 };
 use crate::control::Control;
-use crate::crypt::Crypt;
+use crate::crypt::{Crypt, OVERHEAD};
 use crate::datagram::{self, Received, Voice};
 use crate::event::{Event, Scope, SessionId};
 use crate::proto::control as proto;
@@ -57,10 +57,12 @@ impl Session {
     pub(crate) fn handle_datagram(&mut self, now: Instant, sealed: &[u8]) {
         self.packets.udp = self.packets.udp.wrapping_add(1);
         let Some(crypt) = &mut self.crypt else { return };
-        match crypt.open(sealed) {
-            Ok(plain) => {
+        let mut datagram = sealed.to_vec();
+        match crypt.open_in_place(&mut datagram).map(drop) {
+            Ok(()) => {
                 self.opened = now;
-                self.handle_plain(now, Route::Udp, plain.into());
+                let plain = Bytes::from(datagram).split_off(OVERHEAD);
+                self.handle_plain(now, Route::Udp, plain);
             }
             Err(dropped) => {
                 tracing::trace!(?dropped, "a datagram was dropped");
