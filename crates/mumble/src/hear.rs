@@ -24,8 +24,8 @@ const MOST_CONCEALED: u64 = 10;
 /// As many speakers are decoded at a time; one more takes the place of the one that has been
 /// silent longest. More than speak at once on any server, though not more than may be on one. A
 /// decoder has about 20 kB, so all of them have 5 MB; a flood of invented speakers, each of whom
-/// leaves a hole and fills the room behind it, can make it 20 MB ([`MAX_HELD`](audio::jitter::MAX_HELD) packets of
-/// [`LONGEST_PACKET`]).
+/// leaves a hole and fills the room behind it, can make it 20 MB
+/// ([`MAX_HELD`](audio::jitter::MAX_HELD) packets of [`LONGEST_PACKET`]).
 const MOST_SPEAKERS: usize = 256;
 
 /// Mumble's servers pass on no datagram longer than this, in bytes, whichever way it comes.
