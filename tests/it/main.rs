@@ -18,6 +18,7 @@ mod loss;
 mod releases;
 mod surface;
 mod errands;
+mod whisper;
 mod fallback;
 mod scripted_engines;
 mod stage;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use audio::{MUMBLE_HZ, Pcm};
 use mumble::{
-    Client, Config, ConnectionLimit, Event, Events, Heard, JoinError, ServerInfo, Speech, Standing,
-    TextMessage, To,
+    Client, Config, ConnectionLimit, Event, Events, Heard, JoinError, Scope, ServerInfo, Speech,
+    Standing, TextMessage, To,
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -275,6 +275,14 @@ impl Caller {
     pub fn name(&self) -> String {
         let roster = self.client.roster();
         roster.me().expect("a caller has joined").name.clone()
+    }
+
+    /// In what ways `name` has spoken to it so far, each named once in a row.
+    pub fn scopes_of(&self, name: &str) -> Vec<Scope> {
+        let pieces = self.record.pieces(name, 0);
+        let mut scopes: Vec<Scope> = pieces.iter().map(|piece| piece.scope).collect();
+        scopes.dedup();
+        scopes
     }
 
     /// How often it has joined, and why it lost the server, oldest first.

@@ -18,9 +18,14 @@ pub fn median(times: &[Duration]) -> Duration {
 
 /// The value below which `percent` of `times` lie; zero without any.
 pub fn at(times: &[Duration], percent: usize) -> Duration {
+    at_per_mille(times, 10 * percent)
+}
+
+/// The value below which `per_mille` thousandths of `times` lie; zero without any.
+pub fn at_per_mille(times: &[Duration], per_mille: usize) -> Duration {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
-    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    let rank = (sorted.len() * per_mille).div_ceil(1000).max(1);
     sorted.get(rank - 1).copied().unwrap_or_default()
 }
 

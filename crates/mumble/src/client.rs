@@ -3,6 +3,7 @@
 //! `dial` makes the way to a server, `connection` moves bytes between its sockets and the
 //! session.
 
+mod alarm;
 mod connection;
 mod dial;
 

@@ -237,10 +237,9 @@ impl Session {
         let login = (!joined).then(|| self.begun + LOGIN_TIME);
         let text = (joined && self.outbox.is_waiting()).then(|| self.pace.ready());
         let act = self.acts_deadline().filter(|_| joined);
-        let speech = self.speech_deadline().filter(|_| joined);
         [
             login,
-            speech,
+            self.speech_deadline(),
             text,
             act,
             self.link.deadline(),

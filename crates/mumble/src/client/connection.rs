@@ -22,7 +22,7 @@ use tokio_util::{
     sync::CancellationToken,
 };
 
-use super::{Dialled, dial::certificate_refused, now};
+use super::{Dialled, alarm::Alarm, dial::certificate_refused, now};
 use crate::config::Config;
 use crate::control::{Control, ControlCodec, ControlError};
 use crate::error::JoinError;
@@ -116,9 +116,11 @@ impl Connection {
         // These two are not made anew in every round, for a round is made for every packet.
         let mut over = pin!(shutdown.cancelled());
         let mut due = pin!(sleep_until(self.session.deadline().into()));
+        let mut alarm = Alarm::new();
         loop {
             self.session.handle_timeout(now())?;
             self.drain()?;
+            self.session.prepare();
             let mut stats = self.session.stats();
             stats.unreadable += messages.decoder().dropped();
             shared.set_stats(stats);
@@ -151,6 +153,7 @@ impl Connection {
                 }
                 () = shared.speech.wake.notified() => {}
                 () = &mut due => {}
+                () = alarm.wait(self.session.speech_deadline()) => {}
             }
         }
     }

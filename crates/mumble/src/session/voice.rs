@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    Output, Session,
+    Output, Phase, Session,
     link::{LinkAction, MOST_RESENT, Route},
 };
 use crate::control::Control;
@@ -106,9 +106,16 @@ impl Session {
         }
     }
 
-    /// When [`Session::speak`] has something to do.
-    pub(super) fn speech_deadline(&self) -> Option<Instant> {
-        let due = self.mouth.deadline()?;
+    /// Does ahead of its time what need not wait for it, when all that was due is on its way.
+    pub(crate) fn prepare(&mut self) {
+        self.mouth.prepare();
+    }
+
+    /// When the next packet of the own voice is due: the one deadline that should be kept to
+    /// less than a millisecond.
+    pub(crate) fn speech_deadline(&self) -> Option<Instant> {
+        let joined = self.phase == Phase::Joined;
+        let due = self.mouth.deadline().filter(|_| joined)?;
         Some(self.voice_waits().map_or(due, |until| due.max(until)))
     }
 

@@ -22,9 +22,16 @@ const FRAME_UNITS: u64 = 2;
 /// synthesiser that stalls for a moment does not cut the voice in two.
 const BRIDGE: u32 = 10;
 
-/// When the clock is late by more than this, it starts anew instead of catching up: a burst of
-/// packets would overflow the listeners' buffers.
+/// A clock that is late by no more than this catches up: all frames that are due leave at once,
+/// as they arrive after any stall of a network, and the listeners' buffers are filled again as
+/// far as they were. What is due for longer would come too late for them, and such a burst would
+/// only make them hold everything back from then on. So the clock skips whole frames then: the
+/// sound goes on from where it was, behind a pause that its sequence numbers tell of.
 const LATEST: Duration = Duration::from_millis(100);
+
+/// How long a stopped voice takes to fade (10 ms). An Opus packet holds back its last 6.5 ms for
+/// the next one, and there is none.
+const FADE_SAMPLES: usize = FRAME_SAMPLES / 2;
 
 /// One packet to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +161,22 @@ impl Mouth {
         }
     }
 
+    /// Encodes the frame that will be due next, so that nothing but the sending is left to do
+    /// then. To be called when there is time for it; a voice can still be stopped at once.
+    pub(crate) fn prepare(&mut self) {
+        // The first frame of a talk-spurt is due at once anyway.
+        let (Voice::Talking { .. }, Some(utterance)) = (self.voice, self.queue.front()) else {
+            return;
+        };
+        let Some((samples, sound)) = utterance.lock().take_ahead() else {
+            return;
+        };
+        match self.encoded(Sound::Samples(samples)) {
+            Some(opus) => utterance.lock().put_ready(opus, sound),
+            None => utterance.end(Err(SpeechError::Encoder)),
+        }
+    }
+
     /// Ends the talk-spurt, whatever was still to come; gives the frame that says so, if one
     /// has to.
     pub(crate) fn shut(&mut self, now: Instant) -> Option<Frame> {
@@ -176,6 +199,12 @@ impl Mouth {
         if self.voice == Voice::Silent {
             self.begin(now);
         }
+        let late = now.saturating_duration_since(self.due);
+        if late > LATEST {
+            let skipped = (late.as_millis() / FRAME.as_millis()) as u32;
+            self.sequence += u64::from(skipped) * FRAME_UNITS;
+            self.due += FRAME * skipped;
+        }
         let Some(opus) = self.encoded(sound) else {
             self.voice = Voice::Silent;
             return None;
@@ -192,8 +221,7 @@ impl Mouth {
         } else {
             Voice::Talking { bridged: 0 }
         };
-        let late = now.saturating_duration_since(self.due);
-        self.due = if late > LATEST { now } else { self.due } + FRAME;
+        self.due += FRAME;
         Some(frame)
     }
 
@@ -226,8 +254,8 @@ fn silence() -> Sound {
 fn faded(mut samples: Vec<i16>) -> Vec<i16> {
     samples.resize(FRAME_SAMPLES, 0);
     for (at, sample) in samples.iter_mut().enumerate() {
-        let left = (FRAME_SAMPLES - at) as i32;
-        *sample = (i32::from(*sample) * left / FRAME_SAMPLES as i32) as i16;
+        let left = FADE_SAMPLES.saturating_sub(at) as i32;
+        *sample = (i32::from(*sample) * left / FADE_SAMPLES as i32) as i16;
     }
     samples
 }

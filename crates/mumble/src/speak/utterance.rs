@@ -36,6 +36,8 @@ pub(super) struct State {
     pieces: VecDeque<Piece>,
     /// Samples in `pieces`.
     queued: usize,
+    /// The frame in front of `pieces`, encoded before it is due, and how much of it is sound.
+    ready: Option<(Bytes, usize)>,
     pub(super) ending: Ending,
     /// Samples of the sound that have left.
     pub(super) heard: u64,
@@ -156,9 +158,29 @@ impl State {
         self.pieces.push_back(Piece::Packet(packet));
     }
 
+    /// Takes out the samples that are to be heard next, to be encoded before they are due; none
+    /// when there is nothing to encode. To be given back by [`State::put_ready`].
+    pub(super) fn take_ahead(&mut self) -> Option<(Vec<i16>, usize)> {
+        let encoded = matches!(self.pieces.front(), None | Some(Piece::Packet(_)));
+        if encoded || self.ready.is_some() || self.ending == Ending::Stopped || self.is_dry() {
+            return None;
+        }
+        match self.take()? {
+            (Sound::Samples(samples), sound) => Some((samples, sound)),
+            (Sound::Packet(_), _) => None,
+        }
+    }
+
+    /// Gives back the frame that was taken ahead, encoded.
+    pub(super) fn put_ready(&mut self, opus: Bytes, sound: usize) {
+        self.ready = Some((opus, sound));
+    }
+
     /// Takes out what is to be heard next.
     pub(super) fn next(&mut self) -> Next {
         if self.ending == Ending::Stopped {
+            // What was encoded ahead is left out: it was encoded at full loudness. The fade is
+            // made from what follows it.
             let rest = match self.take() {
                 Some((Sound::Samples(samples), _)) => samples,
                 Some((Sound::Packet(_), _)) | None => Vec::new(),
@@ -168,7 +190,9 @@ impl State {
         if self.is_dry() {
             return Next::Dry;
         }
-        match self.take() {
+        let ready = self.ready.take();
+        let ready = ready.map(|(opus, samples)| (Sound::Packet(opus), samples));
+        match ready.or_else(|| self.take()) {
             None => Next::Nothing,
             Some((sound, samples)) => Next::Sound {
                 sound,
@@ -181,6 +205,7 @@ impl State {
     /// Whether the next frame is not complete yet.
     pub(super) fn is_dry(&self) -> bool {
         let complete = match self.pieces.front() {
+            _ if self.ready.is_some() => true,
             None => false,
             Some(Piece::Packet(_)) => true,
             Some(Piece::Samples(samples)) => {
