@@ -37,7 +37,7 @@ use crate::text;
 
 use acts::Acts;
 pub(crate) use acts::Answer;
-use link::{Link, PING_EVERY, Route};
+use link::{Link, Route};
 use pings::RoundTrip;
 use place::Goals;
 use targets::Targets;
@@ -45,6 +45,9 @@ use voice::Recent;
 
 /// How long the login may take, from the TLS handshake's end to being in the channel.
 const LOGIN_TIME: Duration = Duration::from_secs(10);
+
+/// Between pings on the TCP stream. Servers drop a user after 30 s of silence.
+const PING_EVERY: Duration = Duration::from_secs(5);
 
 /// A server that has been silent for this long is gone: it has missed four pings.
 const SILENCE: Duration = Duration::from_secs(21);

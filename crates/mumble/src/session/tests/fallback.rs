@@ -368,6 +368,9 @@ fn udp_that_comes_and_goes_makes_no_storm() {
 #[test]
 fn a_server_that_never_answers_by_udp_is_talked_to_through_the_tunnel() {
     let mut net = Net::new(ms(20), 0, 1);
+    // Nothing of the user before is under way any more.
+    net.up.clear();
+    net.down.clear();
     net.world = World::joined();
     net.udp = Udp::DropsDown;
     net.ann_speaks();
