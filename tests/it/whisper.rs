@@ -8,7 +8,13 @@ use world::{Caller, MumbleOptions, MumbleServer, Release};
 
 /// What is said: long enough to be more than a packet, and loud.
 fn sound() -> Pcm {
-    let tone = |at: u32| if at / 60 % 2 == 0 { 8000 } else { -8000 };
+    let tone = |at: u32| {
+        if (at / 60).is_multiple_of(2) {
+            8000
+        } else {
+            -8000
+        }
+    };
     Pcm::new(MUMBLE_HZ, (0..MUMBLE_HZ * 3 / 5).map(tone).collect())
 }
 

@@ -32,6 +32,10 @@ pub(crate) fn start(length: Duration) -> JoinHandle<Vec<Duration>> {
         let start = Instant::now() + BESIDE;
         for number in 0..count {
             let due = start + FRAME * number;
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "sleeping in a thread of its own is what is measured"
+            )]
             thread::sleep(due.saturating_duration_since(Instant::now()));
             let sent = socket.send_to(&DATAGRAM, to);
             sent.expect("this machine takes its own datagrams");

@@ -95,7 +95,18 @@ async fn measure(when: &'static str, client: &Client, relay: &Relay) -> Row {
 /// Says the stored sound until [`SPEECH`] is over; gives how many packets that makes.
 async fn speak(client: &Client) -> usize {
     let sound = ogg::read(STORED).expect("the stored sound is whole");
-    let mut samples = sound.samples().iter().copied().cycle();
+    // A packet of silence would be as short as a ping, so there is a hum behind the voice.
+    let hum = (0_u32..).map(|at| {
+        if (at / 200).is_multiple_of(2) {
+            300
+        } else {
+            -300
+        }
+    });
+    let voice = sound.samples().iter().cycle();
+    let mut samples = voice
+        .zip(hum)
+        .map(|(sample, hum)| sample.saturating_add(hum));
     let mut speech = client.speak();
     for _ in 0..SPEECH.as_secs() {
         let second = samples.by_ref().take(MUMBLE_HZ as usize).collect();

@@ -32,7 +32,7 @@ pub(crate) fn talk(server: &MumbleServer, count: usize) -> DropGuard {
 
 async fn talker(host: &str, port: u16, number: usize, over: CancellationToken) {
     let state = tempdir().expect("there is room for temporary files");
-    let mut config = Config::new(host, port, &format!("Talker{number}"), state.path());
+    let mut config = Config::new(host, port, format!("Talker{number}"), state.path());
     config.limit = ConnectionLimit::new();
     config.channel = Some(ELSEWHERE.into());
     let (client, mut events) = mumble::join(config, over.clone());

@@ -35,7 +35,7 @@ impl Alarm {
         }
         #[cfg(not(target_os = "linux"))]
         let _ = deadline;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
