@@ -95,11 +95,12 @@ impl Ocb2 {
         delta = double(delta);
         let pad = self.encrypt(bit_length(last) ^ delta);
         let plain = load_padded(last, 0) ^ pad_head(pad, last.len());
-        // In the forgery the last block, pad included, is delta but for a length.
         let full = plain | pad_tail(pad, last.len());
         checksum ^= full;
         store(last, plain);
-        let forgery = full >> 8 == delta >> 8;
+        // In the forgery the checksum is delta but for a length, and so is the last block, pad
+        // included, if it is the only one.
+        let forgery = full >> 8 == delta >> 8 || checksum >> 8 == delta >> 8;
         let difference = tag
             .iter()
             .zip(self.tag(delta, checksum))
