@@ -24,7 +24,7 @@ soak: ## Hears fifty voices for ten minutes: nothing is missed, and memory stays
 client: ## Lets Debian's own Mumble client talk with the assistant, without a screen.
 	@tests/debian_client.sh
 
-bench: ## Measures what benchmarks/ shows: the time to an answer, the cost of a datagram.
+bench: ## Measures what benchmarks/ shows: the time to an answer, the cost of a datagram and of a voice.
 	@OLLAMA_URL=none scripts/install.sh apt speech ollama model qwen test
 	cargo bench --package mumble-ai-tests
 
