@@ -12,8 +12,9 @@ use world::MumbleServer;
 
 use super::arrivals::Arrivals;
 
-/// Sealed pings are shorter than this, packets of speech longer, in bytes.
-const LONGEST_PING: usize = 24;
+/// A sealed ping has at most so many bytes: 4 of sealing, its kind, and a number of up to 9.
+/// Packets of speech are longer.
+const LONGEST_PING: usize = 14;
 
 /// Longer than any datagram that Mumble sends (1024 bytes).
 const LONGEST: usize = 2048;
