@@ -12,6 +12,7 @@ use std::{
 use audio::Pcm;
 use tokio::sync::Notify;
 
+use crate::denied::Denied;
 use crate::event::{Event, Heard};
 
 /// How old unread sound gets, counted to the newest. Then the oldest loses its sound; that it
@@ -25,6 +26,10 @@ const MOST_HEARD: usize = 50 * 10 * 16_000;
 /// How many other events lie unread at most. Then nothing more is read from the server until
 /// there is room again.
 const MOST_OTHERS: usize = 4096;
+
+/// How much text lies unread at most, in bytes; one message more may come on top. Then nothing
+/// more is read from the server either. Texts of a megabyte each are allowed on some servers.
+const MOST_TEXT: usize = 8 << 20;
 
 /// A queue of events with one reader.
 #[derive(Debug, Default)]
@@ -42,6 +47,8 @@ struct Queue {
     heard: usize,
     /// How much sound that is, in samples.
     samples: usize,
+    /// How much text the others hold, in bytes.
+    text: usize,
     state: Reader,
 }
 
@@ -97,7 +104,8 @@ impl Inbox {
 
     /// Whether there is room for events other than sound.
     pub(crate) fn has_room(&self) -> bool {
-        self.lock().others() < MOST_OTHERS
+        let queue = self.lock();
+        queue.others() < MOST_OTHERS && queue.text < MOST_TEXT
     }
 
     /// Waits until an event has been taken.
@@ -110,7 +118,7 @@ impl Inbox {
         let mut queue = self.lock();
         queue.state = Reader::Gone;
         queue.events.clear();
-        (queue.heard, queue.samples) = (0, 0);
+        (queue.heard, queue.samples, queue.text) = (0, 0, 0);
         drop(queue);
         self.taken.notify_one();
     }
@@ -137,6 +145,7 @@ impl Queue {
             self.heard = add(self.heard, 1);
             self.samples = add(self.samples, heard.pcm.len());
         }
+        self.text = add(self.text, text_length(event));
     }
 
     /// Whether old sound has to go before this comes.
@@ -167,6 +176,16 @@ impl Queue {
     }
 }
 
+/// How much an event holds of what others wrote at whatever length, in bytes.
+fn text_length(event: &Event) -> usize {
+    match event {
+        Event::Text(message) => message.text.len() + message.from_name.len(),
+        Event::Joined { server, .. } | Event::ServerChanged(server) => server.welcome.len(),
+        Event::Denied(Denied::Other(reason)) => reason.len(),
+        _ => 0,
+    }
+}
+
 fn has_sound(event: &Event) -> bool {
     sound(event).is_some()
 }
@@ -183,8 +202,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::denied::Denied;
-    use crate::event::{Scope, SessionId};
+    use crate::event::{Scope, SessionId, TextMessage, TextScope};
 
     /// 20 ms of sound that arrived at a time.
     fn heard(number: usize, received: Instant) -> Heard {
@@ -264,6 +282,26 @@ mod tests {
         assert!(!inbox.has_room());
         inbox.take();
         assert!(inbox.has_room());
+    }
+
+    #[test]
+    fn a_few_long_texts_ask_for_a_pause_as_many_short_ones_do() {
+        let inbox = Inbox::default();
+        let long = TextMessage {
+            from: Some(SessionId(9)),
+            from_name: "Ann".to_owned(),
+            to: TextScope::Private,
+            text: "x".repeat(1 << 20),
+        };
+        for _ in 0..MOST_TEXT >> 20 {
+            assert!(inbox.has_room());
+            inbox.push(Event::Text(long.clone()));
+        }
+        assert!(!inbox.has_room());
+        inbox.take();
+        assert!(inbox.has_room());
+        while inbox.take().is_some() {}
+        assert_eq!(inbox.lock().text, 0);
     }
 
     #[tokio::test]

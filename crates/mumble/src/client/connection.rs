@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use socket2::SockRef;
 use tokio::{
     io::{AsyncWriteExt, ReadHalf, WriteHalf},
@@ -46,7 +46,7 @@ const LONGEST_DATAGRAM: usize = 2048;
 /// some 800 bytes for a packet of voice.
 const UNREAD: usize = 4 << 20;
 
-/// As many datagrams are read at a time before everything else has its turn: those of fifty
+/// As many datagrams, or users and channels, are read at a time before everything else has its turn: those of fifty
 /// voices that came together.
 const AT_ONCE: usize = 64;
 
@@ -139,11 +139,9 @@ impl Connection {
                 written = write(&mut self.writer, &mut self.unwritten, &mut self.unflushed) => {
                     written.map_err(|error| self.broken(error))?;
                 }
-                message = messages.next(), if has_room => match message {
-                    Some(Ok(message)) => self.session.handle_control(now(), message)?,
-                    Some(Err(error)) => return Err(self.unreadable(error)),
-                    None => return Err(self.broken(io::ErrorKind::UnexpectedEof.into())),
-                },
+                message = messages.next(), if has_room => {
+                    self.take_in(message, &mut messages)?;
+                }
                 () = shared.inbox.taken(), if !has_room => {}
                 Some(asked) = wanted.acts.recv(), if self.session.has_room_for_act() => {
                     self.session.act(asked);
@@ -158,6 +156,29 @@ impl Connection {
         }
     }
 
+    /// Takes in a message, and of a flood of users and channels up to [`AT_ONCE`]: the roster is
+    /// shown, and so copied, once for all of them.
+    fn take_in(
+        &mut self,
+        mut message: Option<Result<Control, ControlError>>,
+        messages: &mut FramedRead<ReadHalf<TlsStream<TcpStream>>, ControlCodec>,
+    ) -> Result<(), JoinError> {
+        for left in (0..AT_ONCE).rev() {
+            let taken = match message {
+                Some(Ok(message)) => message,
+                Some(Err(error)) => return Err(self.unreadable(error)),
+                None => return Err(self.broken(io::ErrorKind::UnexpectedEof.into())),
+            };
+            // Their events are short; those of others may be long, and are counted one by one.
+            let is_short = matches!(taken, Control::UserState(_) | Control::ChannelState(_));
+            self.session.handle_control(now(), taken)?;
+            let more = (is_short && left > 0).then(|| messages.next().now_or_never());
+            let Some(Some(next)) = more else { break };
+            message = next;
+        }
+        Ok(())
+    }
+
     /// Takes in what else has arrived, up to [`AT_ONCE`] datagrams.
     fn receive_more(&mut self, datagram: &mut [u8]) {
         for _ in 1..AT_ONCE {
@@ -169,6 +190,8 @@ impl Connection {
 
     /// Carries out what the session wants.
     fn drain(&mut self) -> Result<(), JoinError> {
+        // Shown once, for what is shown is copied before its next change.
+        let mut unshown = Some(Arc::clone(self.session.roster()));
         while let Some(output) = self.session.poll() {
             match output {
                 Output::Datagram(datagram) => {
@@ -189,8 +212,8 @@ impl Connection {
                 }
                 Output::Event(event) => {
                     let heard = matches!(event, Event::Heard(_));
-                    if self.session.is_joined() && !heard {
-                        self.shared.set_roster(Arc::clone(self.session.roster()));
+                    if let Some(roster) = unshown.take_if(|_| self.session.is_joined() && !heard) {
+                        self.shared.set_roster(roster);
                     }
                     if let Event::Joined { server, .. } = &event {
                         tracing::debug!(release = %server.release, "on the Mumble server");
