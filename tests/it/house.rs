@@ -102,7 +102,9 @@ fn nothing_is_left_undone_or_switched_off() {
     ];
     for (file, text) in house() {
         for word in words {
-            assert!(!text.contains(word), "{file} has `{word}`");
+            // The thread that only sleeps is what the voice's pace is measured against.
+            let measured = file == "tests/benches/pace/bare.rs" && word.ends_with("sleep");
+            assert!(measured || !text.contains(word), "{file} has `{word}`");
         }
     }
 }

@@ -7,6 +7,7 @@ mod house;
 mod servers;
 mod spoken;
 mod strangers;
+mod echo;
 mod interruption;
 mod company;
 mod typed;

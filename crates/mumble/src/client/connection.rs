@@ -46,8 +46,8 @@ const LONGEST_DATAGRAM: usize = 2048;
 /// some 800 bytes for a packet of voice.
 const UNREAD: usize = 4 << 20;
 
-/// As many datagrams, or users and channels, are read at a time before everything else has its turn: those of fifty
-/// voices that came together.
+/// As many datagrams, or users and channels, are read at a time before everything else has its
+/// turn: those of fifty voices that came together.
 const AT_ONCE: usize = 64;
 
 /// One connection with its sockets.
@@ -63,7 +63,8 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Readies the session and a UDP socket; `place` is the channel to return to. The stream's reading half is for [`Self::run`].
+    /// Readies the session and a UDP socket; `place` is the channel to return to. The stream's
+    /// reading half is for [`Self::run`].
     pub(super) async fn new(
         config: Arc<Config>,
         shared: Arc<Shared>,
