@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use mumble::SessionId;
 use serde::Deserialize;
 
+use crate::manner::Manner;
+
 /// When the assistant answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -64,10 +66,12 @@ impl Addressing {
     }
 
     /// Is this turn, begun at `began`, for us? `people` counts everybody else in the channel.
+    /// What is whispered to us is always ours: nobody else hears it.
     pub(crate) fn decide(
         &self,
         speaker: SessionId,
         began: Instant,
+        manner: Manner,
         text: &str,
         people: usize,
     ) -> Verdict {
@@ -76,6 +80,7 @@ impl Addressing {
             .get(&speaker)
             .is_some_and(|&ended| began.saturating_duration_since(ended) <= self.follow_up);
         let ours = match self.mode {
+            _ if manner == Manner::Whispered => true,
             Answer::Always => true,
             Answer::Auto if people <= 1 => true,
             Answer::Auto | Answer::Named => follows || self.is_named_in(text),
@@ -88,8 +93,12 @@ impl Addressing {
     }
 
     /// An answer to `speaker` ended (or was broken off) at `now`.
-    pub(crate) fn answered(&mut self, speaker: SessionId, now: Instant) {
-        self.answered.insert(speaker, now);
+    ///
+    /// After a whispered one, what they say aloud is for those in the channel as it was before.
+    pub(crate) fn answered(&mut self, speaker: SessionId, manner: Manner, now: Instant) {
+        if manner == Manner::Aloud {
+            self.answered.insert(speaker, now);
+        }
     }
 
     /// Forgets a speaker who left: session numbers are given out again.
@@ -141,11 +150,11 @@ mod tests {
     fn alone_with_one_person_every_turn_is_ours() {
         let now = Instant::now();
         assert_eq!(
-            addressing(Answer::Auto).decide(ANNA, now, "what time is it", 1),
+            addressing(Answer::Auto).decide(ANNA, now, Manner::Aloud, "what time is it", 1),
             Verdict::Ours
         );
         assert_eq!(
-            addressing(Answer::Named).decide(ANNA, now, "what time is it", 1),
+            addressing(Answer::Named).decide(ANNA, now, Manner::Aloud, "what time is it", 1),
             Verdict::NotNamed
         );
     }
@@ -160,7 +169,11 @@ mod tests {
             "Jarvis?",
             "what do you think, AI bot",
         ] {
-            assert_eq!(a.decide(ANNA, now, text, 2), Verdict::Ours, "{text}");
+            assert_eq!(
+                a.decide(ANNA, now, Manner::Aloud, text, 2),
+                Verdict::Ours,
+                "{text}"
+            );
         }
         for text in [
             "I bought a robot",
@@ -169,10 +182,14 @@ mod tests {
             "aibots are fun",
             "",
         ] {
-            assert_eq!(a.decide(ANNA, now, text, 2), Verdict::NotNamed, "{text}");
+            assert_eq!(
+                a.decide(ANNA, now, Manner::Aloud, text, 2),
+                Verdict::NotNamed,
+                "{text}"
+            );
         }
         assert_eq!(
-            addressing(Answer::Always).decide(ANNA, now, "hello Ben", 5),
+            addressing(Answer::Always).decide(ANNA, now, Manner::Aloud, "hello Ben", 5),
             Verdict::Ours
         );
     }
@@ -180,15 +197,43 @@ mod tests {
     #[test]
     fn a_follow_up_needs_no_name_within_its_time_and_only_from_the_same_person() {
         let (now, mut a) = (Instant::now(), addressing(Answer::Auto));
-        a.answered(ANNA, now);
+        a.answered(ANNA, Manner::Aloud, now);
         let soon = now + Duration::from_secs(15);
-        assert_eq!(a.decide(ANNA, soon, "and of Spain?", 2), Verdict::Ours);
-        assert_eq!(a.decide(BEN, soon, "and of Spain?", 2), Verdict::NotNamed);
         assert_eq!(
-            a.decide(ANNA, soon + Duration::from_millis(1), "and of Spain?", 2),
+            a.decide(ANNA, soon, Manner::Aloud, "and of Spain?", 2),
+            Verdict::Ours
+        );
+        assert_eq!(
+            a.decide(BEN, soon, Manner::Aloud, "and of Spain?", 2),
+            Verdict::NotNamed
+        );
+        assert_eq!(
+            a.decide(
+                ANNA,
+                soon + Duration::from_millis(1),
+                Manner::Aloud,
+                "and of Spain?",
+                2
+            ),
             Verdict::NotNamed
         );
         a.forget(ANNA);
-        assert_eq!(a.decide(ANNA, soon, "and of Spain?", 2), Verdict::NotNamed);
+        assert_eq!(
+            a.decide(ANNA, soon, Manner::Aloud, "and of Spain?", 2),
+            Verdict::NotNamed
+        );
+    }
+
+    #[test]
+    fn a_whisper_is_ours_and_opens_no_way_for_what_is_said_aloud() {
+        let now = Instant::now();
+        for mode in [Answer::Auto, Answer::Always, Answer::Named] {
+            let whispered = addressing(mode).decide(ANNA, now, Manner::Whispered, "hm?", 9);
+            assert_eq!(whispered, Verdict::Ours);
+        }
+        let mut a = addressing(Answer::Auto);
+        a.answered(ANNA, Manner::Whispered, now);
+        let aloud = a.decide(ANNA, now, Manner::Aloud, "and of Spain?", 2);
+        assert_eq!(aloud, Verdict::NotNamed);
     }
 }

@@ -22,6 +22,7 @@ use crate::ear::{Ears, Noticed, Utterance};
 use crate::errand::Errand;
 use crate::floor::Floor;
 use crate::history::Place;
+use crate::manner::Manner;
 use crate::presence::Presence;
 use crate::report::Report;
 use crate::typed::{Sent, Typed, TypedLane, private_place};
@@ -162,6 +163,7 @@ impl Conversation {
         let Utterance {
             speaker,
             began,
+            manner,
             text,
             times,
         } = utterance;
@@ -171,8 +173,13 @@ impl Conversation {
             return;
         };
         let people = roster.others_in_my_channel().count();
-        let for_us =
-            |text: &str| self.addressing.decide(speaker, began, text, people) == Verdict::Ours;
+        let for_us = |text: &str| {
+            self.addressing.decide(speaker, began, manner, text, people) == Verdict::Ours
+        };
+        let place = match manner {
+            Manner::Aloud => Place::Channel,
+            Manner::Whispered => private_place(speaker, user.hash.as_deref()),
+        };
         let ask = match text {
             Ok(Some(text)) if for_us(&text) => {
                 tracing::trace!(speaker = speaker.0, text, "heard");
@@ -180,6 +187,8 @@ impl Conversation {
                     speaker,
                     who: user.name.clone(),
                     text,
+                    manner,
+                    place,
                     times,
                 })
             }
@@ -191,7 +200,7 @@ impl Conversation {
                 if !for_us("") {
                     return self.say_nothing(now, speaker, "recogniser failed");
                 }
-                Ask::Unheard(speaker)
+                Ask::Unheard(speaker, manner)
             }
         };
         self.offer(now, ask);
@@ -210,10 +219,14 @@ impl Conversation {
     }
 
     fn handle_outcome(&mut self, now: Instant, outcome: Outcome) {
-        let Outcome { ended, report } = outcome;
+        let Outcome {
+            ended,
+            manner,
+            report,
+        } = outcome;
         let speaker = report.speaker;
         self.present.interrupt = None;
-        self.addressing.answered(speaker, now);
+        self.addressing.answered(speaker, manner, now);
         self.floor.release();
         match ended {
             Ended::Answered => {}
@@ -270,7 +283,11 @@ impl Conversation {
             }
             TextScope::Channel(channel) => {
                 let people = roster.others_in_my_channel().count();
-                if self.addressing.decide(session, now, &text, people) != Verdict::Ours {
+                if self
+                    .addressing
+                    .decide(session, now, Manner::Aloud, &text, people)
+                    != Verdict::Ours
+                {
                     return not_answered(session, "not addressed to the assistant");
                 }
                 // Who is sent away answers where it will be read.

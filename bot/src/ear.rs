@@ -13,6 +13,7 @@ use speech::turn::{Endpointer, Event, Reason, Turn};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::manner::Manner;
 use crate::recogniser::{EarError, Recogniser, words};
 
 /// Finished turns that may wait for their transcripts; a further one is dropped, and said so.
@@ -36,6 +37,8 @@ pub(crate) struct Ears {
 struct Ear {
     endpointer: Endpointer,
     draft: Option<Draft>,
+    /// How they speak in the present turn.
+    manner: Manner,
 }
 
 /// A transcript begun at a pause.
@@ -66,6 +69,8 @@ pub(crate) struct Utterance {
     pub(crate) speaker: SessionId,
     /// When they began.
     pub(crate) began: Instant,
+    /// How they spoke; whispered, when any of it was.
+    pub(crate) manner: Manner,
     /// The words, or why there are none.
     pub(crate) text: Result<Option<String>, EarError>,
     /// When things happened.
@@ -111,7 +116,14 @@ impl Ears {
         let ear = self.ears.entry(heard.speaker).or_insert_with(|| Ear {
             endpointer: Endpointer::new(self.turns),
             draft: None,
+            manner: Manner::Aloud,
         });
+        let manner = Manner::from(heard.scope);
+        // Without a deadline no turn is under way.
+        ear.manner = match ear.endpointer.deadline() {
+            Some(_) => ear.manner.with(manner),
+            None => manner,
+        };
         let mut events = ear.endpointer.hear(now, heard.pcm.samples());
         if heard.last {
             events.extend(ear.endpointer.release(now));
@@ -188,8 +200,8 @@ impl Ears {
                     ear.draft.take().inspect(|draft| draft.task.abort());
                 }
                 Event::Ended(turn) => {
-                    let draft = ear.draft.take();
-                    noticed.push(self.write_down(speaker, arrived, turn, draft));
+                    let (draft, manner) = (ear.draft.take(), ear.manner);
+                    noticed.push(self.write_down(speaker, manner, arrived, turn, draft));
                 }
                 Event::Discarded(_) => {
                     ear.draft.take().inspect(|draft| draft.task.abort());
@@ -204,6 +216,7 @@ impl Ears {
     fn write_down(
         &mut self,
         speaker: SessionId,
+        manner: Manner,
         arrived: Instant,
         turn: Turn,
         draft_made: Option<Draft>,
@@ -254,6 +267,7 @@ impl Ears {
             let utterance = Utterance {
                 speaker,
                 began,
+                manner,
                 text: result.map(words),
                 times,
             };

@@ -10,6 +10,7 @@ pub mod config;
 pub mod engines;
 mod conversation;
 mod ear;
+mod manner;
 mod recogniser;
 pub mod address;
 mod floor;
