@@ -10,7 +10,8 @@ use llm::{Message, Role};
 pub(crate) enum Place {
     /// The channel, spoken and typed: everybody there hears and reads it anyway.
     Channel,
-    /// Private messages and whispers with one person, by certificate hash, or by session without one.
+    /// Private messages and whispers with one person, by certificate hash, or by session without
+    /// one.
     Private(String),
 }
 
