@@ -18,30 +18,22 @@ impl Drop for Echo {
     }
 }
 
-/// Where cargo puts the examples, beside the tests that it builds.
+/// Where cargo puts the examples of the whole workspace, beside the tests.
 fn example() -> PathBuf {
     let tests = std::env::current_exe().expect("a test knows where it is");
-    let profile = tests
-        .ancestors()
-        .nth(2)
-        .expect("it lies in a profile's deps");
-    let example = profile.join("examples/echo");
-    // A filtered run of the tests builds no examples of other packages.
-    let built = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "mumble-ai-mumble",
-            "--example",
-            "echo",
-        ])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .status();
-    assert!(
-        built.is_ok_and(|built| built.success()),
-        "the example builds"
-    );
+    let profile = tests.ancestors().nth(2);
+    let example = profile
+        .expect("it lies in a profile's deps")
+        .join("examples/echo");
+    // A filtered run of the tests has built no examples of other packages.
+    if !example.exists() {
+        let build = "build --quiet --package mumble-ai-mumble --example echo";
+        let built = Command::new(env!("CARGO"))
+            .args(build.split(' '))
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .status();
+        assert!(built.is_ok_and(|built| built.success()), "it builds");
+    }
     example
 }
 

@@ -51,6 +51,7 @@ async fn company(release: Release) -> (MumbleServer, [Caller; 3]) {
     });
     let cleo = cleo.await;
     ann.meets("Ben").await;
+    ann.sees("Cleo").await;
     (server, [ann, ben, cleo])
 }
 
