@@ -84,6 +84,8 @@ async fn measure(when: &'static str, client: &Client, relay: &Relay) -> Row {
     let bare = bare::start(SPEECH);
     let frames = speak(client).await;
     let bare = bare.join().expect("the bare thread does not panic");
+    // The user knows that its last packet leaves before the relay has seen it.
+    sleep(SETTLING).await;
     Row {
         when,
         frames,
