@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::OccupiedEntry};
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// Bounds for round trips up to [`NEAR`]: speech lost, and time until it flows again.
