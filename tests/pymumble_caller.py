@@ -10,7 +10,6 @@ the answer or null, "texts": [what BOT wrote]}. Exit code 1: could not join, or 
 """
 import argparse
 import json
-import ssl
 import sys
 import time
 import wave
@@ -21,19 +20,7 @@ PATIENCE_S = 120
 # The answer is over when nothing came for so long.
 QUIET_S = 2.0
 
-if not hasattr(ssl, "wrap_socket"):
-    # Python 3.12 took the function away that pymumble 1.6.1 calls; the server signs its own
-    # certificate, so there is nothing to check.
-    def wrap_socket(sock, certfile=None, keyfile=None, **_):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        if certfile:
-            context.load_cert_chain(certfile, keyfile)
-        return context.wrap_socket(sock)
-
-    ssl.wrap_socket = wrap_socket
-
+import pymumble_ssl  # noqa: E402,F401  before pymumble
 import pymumble_py3  # noqa: E402
 from pymumble_py3 import constants  # noqa: E402
 

@@ -10,23 +10,10 @@ length, two bytes, big-endian) are decoded in turn. Ends with its standard input
 """
 import ctypes
 import json
-import ssl
 import sys
 import time
 
-if not hasattr(ssl, "wrap_socket"):
-    # Python 3.12 took the function away that pymumble 1.6.1 calls; the server signs its own
-    # certificate, so there is nothing to check.
-    def wrap_socket(sock, certfile=None, keyfile=None, **_):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        if certfile:
-            context.load_cert_chain(certfile, keyfile)
-        return context.wrap_socket(sock)
-
-    ssl.wrap_socket = wrap_socket
-
+import pymumble_ssl  # noqa: E402,F401  before pymumble
 import opuslib  # noqa: E402
 import opuslib.api.decoder  # noqa: E402
 import pymumble_py3  # noqa: E402

@@ -1,15 +1,15 @@
 //! Many Mumble users who talk at once, in a process of their own: what they cost is not counted
 //! with those who hear them.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use audio::ogg;
 use audio::opus::Encoder;
-use serde_json::Value;
 use tokio::sync::mpsc;
+
+use crate::leashed::Leashed;
 
 /// Where the talkers sit. They shout into the root channel, where their listeners are, and hear
 /// nothing themselves. (Deafened users could not do it: servers mute whom they deafen.)
@@ -28,11 +28,7 @@ const STORED: [&[u8]; 3] = [
 /// Users who say the stored speech over and over. They end when this is dropped, and when the
 /// process that holds it ends.
 #[derive(Debug)]
-pub struct Talkers {
-    process: Child,
-    leash: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-}
+pub struct Talkers(Leashed);
 
 /// What a user has said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,28 +43,17 @@ impl Talkers {
     /// Starts `program` (the executable `talkers` of this package) and waits until `count` users
     /// talk on the server at `port`, which has the channel [`STAGE`].
     pub fn start(program: &str, port: u16, count: usize) -> Self {
-        let mut process = Command::new(program)
-            .args([port.to_string(), count.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the talkers can be started");
-        let output = process.stdout.take().expect("standard output is piped");
-        let mut talkers = Self {
-            leash: process.stdin.take(),
-            process,
-            answers: BufReader::new(output),
-        };
-        assert_eq!(talkers.answer(), "talking", "the talkers talk");
-        talkers
+        let arguments = [port.to_string(), count.to_string()];
+        Self(Leashed::start(
+            Command::new(program).args(arguments),
+            "talking",
+        ))
     }
 
     /// Lets everybody say what they have begun and release the talk key, and gives what they
     /// have said.
     pub fn hush(&mut self) -> Vec<Said> {
-        let leash = self.leash.as_mut().expect("it is there until the end");
-        leash.write_all(b"hush\n").expect("the talkers listen");
-        let answer: Value = serde_json::from_str(&self.answer()).expect("they answer in JSON");
+        let answer = self.0.ask("hush");
         let said = answer.as_object().expect("they answer by name");
         said.iter()
             .map(|(name, packets)| Said {
@@ -76,20 +61,6 @@ impl Talkers {
                 packets: packets.as_u64().expect("packets are counted"),
             })
             .collect()
-    }
-
-    fn answer(&mut self) -> String {
-        let mut line = String::new();
-        let read = self.answers.read_line(&mut line);
-        assert!(read.is_ok_and(|length| length > 0), "the talkers are gone");
-        line.trim().to_owned()
-    }
-}
-
-impl Drop for Talkers {
-    fn drop(&mut self) {
-        drop(self.leash.take());
-        let _ = self.process.wait();
     }
 }
 

@@ -10,6 +10,7 @@
 //! - [`program`]: the real executable, in a process of its own.
 //! - [`figures`]: what the tables of the benchmarks need.
 //! - [`talkers`]: fifty users who talk at once, in a process of their own.
+//! - [`leashed`]: a program that is asked by lines and ends with its standard input.
 //! - [`kernel`]: what the system knows of processes.
 //!
 //! Everything listens on 127.0.0.1 and ends with the test process, however that ends.
@@ -26,6 +27,7 @@ mod assistant;
 mod caller;
 pub mod program;
 pub mod figures;
+pub mod leashed;
 pub mod kernel;
 pub mod talkers;
 
