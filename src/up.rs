@@ -1,9 +1,11 @@
 //! Runs the roles: all that are configured, in one process, until a signal.
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::Context as _;
 use service::EX_USAGE;
+use service::health::Board;
 use service::settings::Settings;
 use tokio_util::sync::CancellationToken;
 
@@ -44,10 +46,11 @@ pub async fn bot(settings: &Settings) -> anyhow::Result<ExitCode> {
 /// Runs the assistant until a signal.
 async fn run(config: bot::Config) -> anyhow::Result<ExitCode> {
     let shutdown = service::shutdown::on_signal().context("signals cannot be listened for")?;
+    let board = Board::new(Instant::now());
     supervise(
         "the assistant",
         shutdown.clone(),
-        bot::run(config, shutdown, None),
+        bot::run(config, board, shutdown, None),
     )
     .await?;
     Ok(ExitCode::SUCCESS)

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use mumble::{ActError, Client};
+use service::health::Board;
 use speech::stt::Hints;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,7 @@ use crate::conversation::{Conversation, Present};
 use crate::ear::Ears;
 use crate::engines::{self, EngineError};
 use crate::floor::Floor;
+use crate::health;
 use crate::history::Histories;
 use crate::mind::{Deadlines, Mind};
 use crate::presence::Presence;
@@ -26,14 +28,15 @@ use crate::voice::Voice;
 /// only makes a task wait.
 const ON_THE_WAY: usize = 16;
 
-/// Runs the assistant until `shutdown`. Reports of answered turns go to `reports`, if given;
-/// when it is full they are dropped.
+/// Runs the assistant until `shutdown`, and writes on `board` how it stands. Reports of answered
+/// turns go to `reports`, if given; when it is full they are dropped.
 ///
 /// # Errors
 /// When an engine's dialect is unknown or its address cannot be used. Servers that are away are
 /// no error: the assistant joins, says so when asked, and works once they are there.
 pub async fn run(
     config: Config,
+    board: Board,
     shutdown: CancellationToken,
     reports: Option<mpsc::Sender<Report>>,
 ) -> Result<(), EngineError> {
@@ -57,6 +60,7 @@ pub async fn run(
 
     // The Mumble user.
     let (client, events) = mumble::join(user(&config), shutdown.child_token());
+    tokio::spawn(health::tell_presence(client.clone(), board.clone()));
     tell_about(&client, &config).await;
 
     // What was said, who is meant, whose turn it is.
@@ -100,6 +104,7 @@ pub async fn run(
         names,
         home: None,
         reports,
+        board,
     };
     conversation.run(shutdown).await;
     Ok(())

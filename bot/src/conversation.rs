@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use mumble::{ChannelId, Client, Events, RosterChange, SessionId, TextMessage, TextScope, To};
+use service::health::Board;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +22,7 @@ use crate::discreet::Discreet as _;
 use crate::ear::{Ears, Noticed, Utterance};
 use crate::errand::Errand;
 use crate::floor::Floor;
+use crate::health::{self, HEARTBEAT};
 use crate::history::Place;
 use crate::manner::Manner;
 use crate::presence::Presence;
@@ -45,6 +47,8 @@ pub(crate) struct Conversation {
     /// Where the assistant was set up for, once it has been there.
     pub(crate) home: Option<ChannelId>,
     pub(crate) reports: Option<mpsc::Sender<Report>>,
+    /// Where it is written how the assistant stands.
+    pub(crate) board: Board,
 }
 
 /// The answer being given, and what it left open.
@@ -63,11 +67,13 @@ enum Event {
     Said(Utterance),
     Answered(Outcome),
     TimePassed,
+    Heartbeat,
 }
 
 impl Conversation {
     /// Talks until `shutdown`, or until the Mumble user is gone for good.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
         loop {
             let deadline = self.deadline();
             let event = tokio::select! {
@@ -80,6 +86,7 @@ impl Conversation {
                 },
                 Some(utterance) = self.utterances.recv() => Event::Said(utterance),
                 () = sleep_until(deadline) => Event::TimePassed,
+                _ = heartbeat.tick() => Event::Heartbeat,
             };
             self.handle(Instant::now(), event);
             self.answer_next(Instant::now());
@@ -98,6 +105,11 @@ impl Conversation {
                 for (ask, dropped) in self.floor.expire(now) {
                     not_answered(ask.speaker(), dropped.reason());
                 }
+            }
+            Event::Heartbeat => {
+                self.board.beat(now);
+                self.board.line(health::line(self.client.stats()));
+                self.board.speakers(self.ears.speaking());
             }
         }
     }

@@ -162,6 +162,12 @@ impl Ears {
             .min()
     }
 
+    /// How many people are in the middle of a turn.
+    pub(crate) fn speaking(&self) -> usize {
+        let speaking = |ear: &&Ear| ear.endpointer.deadline().is_some();
+        self.ears.values().filter(speaking).count()
+    }
+
     /// A speaker has left; an unfinished turn is gone with them.
     pub(crate) fn forget(&mut self, speaker: SessionId) {
         if let Some(Ear {

@@ -25,6 +25,7 @@ pub mod sounds;
 mod typed;
 mod errand;
 mod presence;
+mod health;
 mod report;
 mod discreet;
 

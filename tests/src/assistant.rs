@@ -1,9 +1,10 @@
 //! The assistant of a test, run in the test's own process.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bot::{Config, Report, Stages};
+use service::health::Board;
 use service::settings::Settings;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -23,6 +24,7 @@ const REPORTS: usize = 64;
 #[derive(Debug)]
 pub struct Assistant {
     reports: mpsc::Receiver<Report>,
+    board: Board,
     task: JoinHandle<()>,
     shutdown: DropGuard,
     _state: TempDir,
@@ -88,11 +90,13 @@ impl Assistant {
         let config = Config::from_settings(&settings.expect("a test knows the settings"));
         let config = config.expect("a test knows the settings");
         let shutdown = CancellationToken::new();
+        let board = Board::new(Instant::now());
         let (sender, reports) = mpsc::channel(REPORTS);
-        let life = bot::run(config, shutdown.clone(), Some(sender));
+        let life = bot::run(config, board.clone(), shutdown.clone(), Some(sender));
         let task = tokio::spawn(async move { life.await.expect("its engines can be opened") });
         Self {
             reports,
+            board,
             task,
             shutdown: shutdown.drop_guard(),
             _state: state,
@@ -106,6 +110,11 @@ impl Assistant {
             .expect("a turn ends")
             .expect("the assistant is there");
         report.stages
+    }
+
+    /// What it writes about how it stands.
+    pub fn board(&self) -> &Board {
+        &self.board
     }
 
     /// Lets it end as a signal does, and waits until it has.

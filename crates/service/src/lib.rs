@@ -4,12 +4,14 @@
 //!   per key, and where it came from.
 //! - [`Config`]: the room `[service]` of the settings: where state lies and how to log.
 //! - [`logging`]: what goes to standard error, and that a panic in a task is among it.
+//! - [`health`]: how the house stands, for whoever asks.
 //! - [`shutdown`]: the first signal asks everything to end, the second ends it.
 //! - [`tls`]: the one provider of cryptography in the process.
 
 pub mod settings;
 pub mod config;
 pub mod logging;
+pub mod health;
 pub mod shutdown;
 pub mod tls;
 
