@@ -1,13 +1,26 @@
 //! The assistant's settings: one struct for each room of `config/assistant.toml`.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use service::settings::{Settings, SettingsError};
 
 use crate::address::Answer;
+
+mod engines;
+mod limits;
+mod stores;
+
+pub use engines::{Ollama, Piper, Whisper};
+pub use stores::{Chromadb, Database, Redis};
+
+use limits::{
+    THRESHOLD, filled, fraction, millis, millis_or_none, minutes, number, parsed, seconds,
+    some_millis,
+};
 
 /// Everything the assistant is told at its start.
 #[derive(Clone, Debug)]
@@ -24,6 +37,16 @@ pub struct Config {
     pub turn: Turn,
     /// What the assistant is.
     pub assistant: Assistant,
+    /// The database, if there is one.
+    pub database: Database,
+    /// The cache, if there is one.
+    pub redis: Redis,
+    /// The index, if there is one.
+    pub chromadb: Chromadb,
+    /// How often a request is tried, and when a sick server is.
+    pub retry: Retry,
+    /// Looks at servers, and the pages about them.
+    pub health: Health,
     /// Folder of its certificate and of the servers it knows.
     pub state_dir: PathBuf,
 }
@@ -34,18 +57,56 @@ impl Config {
     /// # Errors
     /// When a value does not make sense; the message is one line that names it.
     pub fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self {
+        let config = Self {
             mumble: settings.room("mumble")?,
             whisper: settings.room("whisper")?,
             ollama: settings.room("ollama")?,
             piper: settings.room("piper")?,
             turn: settings.room("turn")?,
             assistant: settings.room("assistant")?,
+            database: settings.room("database")?,
+            redis: settings.room("redis")?,
+            chromadb: settings.room("chromadb")?,
+            retry: settings.room("retry")?,
+            health: settings.room("health")?,
             state_dir: settings
                 .room::<service::config::Config>("service")?
                 .state_dir,
-        })
+        };
+        config.agrees(settings)?;
+        Ok(config)
     }
+
+    /// What one key alone cannot show to be wrong.
+    fn agrees(&self, settings: &Settings) -> Result<(), SettingsError> {
+        for (room, urls, dialects) in [
+            ("whisper", &self.whisper.url, &self.whisper.dialect),
+            ("ollama", &self.ollama.url, &self.ollama.dialect),
+            ("piper", &self.piper.url, &self.piper.dialect),
+        ] {
+            if dialects.len() != 1 && dialects.len() != urls.len() {
+                let expected = format!(
+                    "one dialect, or one for each of the {} addresses",
+                    urls.len()
+                );
+                return Err(settings.invalid(room, "dialect", &expected));
+            }
+        }
+        if self.retry.max_delay < self.retry.base_delay {
+            let expected = "no less than RETRY_BASE_DELAY";
+            return Err(settings.invalid("retry", "max_delay_s", expected));
+        }
+        Ok(())
+    }
+}
+
+/// When a breaker opens, and how long it waits at most before a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Circuit {
+    /// Failures in a row.
+    pub threshold: u32,
+    /// The longest wait.
+    pub timeout: Duration,
 }
 
 /// Room `[mumble]`.
@@ -79,84 +140,6 @@ pub struct Mumble {
     pub tokens: Vec<SecretString>,
 }
 
-/// Room `[whisper]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Whisper {
-    /// Base address.
-    #[serde(deserialize_with = "address")]
-    pub url: String,
-    /// A name of [`speech::stt::DIALECTS`], or `auto`.
-    pub dialect: String,
-    /// Two-letter code; `None` lets the recogniser find out.
-    pub language: Option<String>,
-    /// The recogniser's model.
-    pub model: String,
-    /// Deadline of a transcription, to which half the utterance is added.
-    #[serde(rename = "deadline_ms", deserialize_with = "millis")]
-    pub deadline: Duration,
-}
-
-/// Room `[ollama]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Ollama {
-    /// Base address.
-    #[serde(deserialize_with = "address")]
-    pub url: String,
-    /// A name of [`llm::DIALECTS`].
-    pub dialect: String,
-    /// The model's name.
-    #[serde(deserialize_with = "filled")]
-    pub model: String,
-    /// Bearer token.
-    pub api_key: Option<SecretString>,
-    /// How long the server keeps the model loaded, in Ollama's notation.
-    pub keep_alive: String,
-    /// Context length in tokens.
-    #[serde(deserialize_with = "number::<_, 128, 1_048_576, _>")]
-    pub num_ctx: u32,
-    /// Longest answer in tokens.
-    #[serde(deserialize_with = "number::<_, 1, 100_000, _>")]
-    pub num_predict: u32,
-    /// 0 is always the likeliest word.
-    #[serde(deserialize_with = "within::<_, 0, 2>")]
-    pub temperature: f32,
-    /// Share of likely words chosen among.
-    #[serde(deserialize_with = "within::<_, 0, 1>")]
-    pub top_p: f32,
-    /// Makes answers repeatable.
-    pub seed: Option<i64>,
-    /// Deadline to the first token.
-    #[serde(rename = "first_token_ms", deserialize_with = "millis")]
-    pub first_token: Duration,
-    /// Deadline between tokens.
-    #[serde(rename = "next_token_ms", deserialize_with = "millis")]
-    pub next_token: Duration,
-}
-
-/// Room `[piper]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Piper {
-    /// Base address.
-    #[serde(deserialize_with = "address")]
-    pub url: String,
-    /// A name of [`speech::tts::DIALECTS`], or `auto`.
-    pub dialect: String,
-    /// The voice; `None` is the server's default.
-    pub voice: Option<String>,
-    /// The synthesiser's model, where the dialect has one.
-    pub model: String,
-    /// 1 is the voice's own pace, more is slower.
-    pub length_scale: Option<f32>,
-    /// Liveliness.
-    pub noise_scale: Option<f32>,
-    /// Deadline for each piece of sound.
-    #[serde(rename = "deadline_ms", deserialize_with = "millis")]
-    pub deadline: Duration,
-}
-
 /// Room `[turn]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -183,6 +166,9 @@ pub struct Turn {
     /// How long each may wait.
     #[serde(rename = "queue_wait_s", deserialize_with = "seconds")]
     pub queue_wait: Duration,
+    /// When a short sound tells that an answer is on its way; `None` for never.
+    #[serde(rename = "filler_after_ms", deserialize_with = "some_millis")]
+    pub filler_after: Option<Duration>,
 }
 
 /// Room `[assistant]`.
@@ -199,86 +185,35 @@ pub struct Assistant {
     pub session: Duration,
 }
 
-/// A day: longer waits in settings are slips of the keyboard.
-const LONGEST_SECONDS: i64 = 86_400;
-
-fn number<'de, D, const MIN: i64, const MAX: i64, N>(deserializer: D) -> Result<N, D::Error>
-where
-    D: Deserializer<'de>,
-    N: TryFrom<i64>,
-{
-    let value = i64::deserialize(deserializer)?;
-    let fits = (MIN..=MAX)
-        .contains(&value)
-        .then(|| N::try_from(value).ok())
-        .flatten();
-    fits.ok_or_else(|| {
-        refused(format!(
-            "expected a number from {MIN} to {MAX}, found {value}"
-        ))
-    })
+/// Room `[retry]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// Engines of one kind that a single request may try.
+    #[serde(deserialize_with = "number::<_, 1, THRESHOLD, _>")]
+    pub max_attempts: usize,
+    /// Wait after the first failed trial of a sick server.
+    #[serde(rename = "base_delay_s", deserialize_with = "fraction")]
+    pub base_delay: Duration,
+    /// The longest such wait.
+    #[serde(rename = "max_delay_s", deserialize_with = "fraction")]
+    pub max_delay: Duration,
 }
 
-fn within<'de, D, const MIN: i32, const MAX: i32>(deserializer: D) -> Result<f32, D::Error>
-where
-    D: Deserializer<'de>,
-{
-    let value = f32::deserialize(deserializer)?;
-    let fits = value >= MIN as f32 && value <= MAX as f32;
-    fits.then_some(value).ok_or_else(|| {
-        refused(format!(
-            "expected a number from {MIN} to {MAX}, found {value}"
-        ))
-    })
+/// Room `[health]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// How long a server may be left without a request before it is looked at.
+    #[serde(rename = "check_interval_s", deserialize_with = "fraction")]
+    pub check_interval: Duration,
+    /// Port of the pages about health.
+    #[serde(deserialize_with = "number::<_, 1, 65_535, _>")]
+    pub port: u16,
+    /// Address they listen at.
+    #[serde(deserialize_with = "parsed")]
+    pub bind: IpAddr,
 }
 
-fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    number::<D, 1, { LONGEST_SECONDS * 1000 }, u64>(deserializer).map(Duration::from_millis)
-}
-
-fn millis_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    number::<D, 0, { LONGEST_SECONDS * 1000 }, u64>(deserializer).map(Duration::from_millis)
-}
-
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    number::<D, 0, LONGEST_SECONDS, u64>(deserializer).map(Duration::from_secs)
-}
-
-fn minutes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    number::<D, 1, { 365 * 24 * 60 }, u64>(deserializer).map(|m| Duration::from_secs(m * 60))
-}
-
-fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    if text.trim().is_empty() {
-        Err(refused("expected some text, found none"))
-    } else {
-        Ok(text)
-    }
-}
-
-fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let rest = text
-        .strip_prefix("http://")
-        .or_else(|| text.strip_prefix("https://"));
-    if rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) {
-        Ok(text.trim_end_matches('/').to_owned())
-    } else {
-        Err(refused(format!(
-            "expected an address such as http://127.0.0.1:5000, found {text:?}"
-        )))
-    }
-}
-
-fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: std::str::FromStr<Err: std::fmt::Display>,
-{
-    String::deserialize(deserializer)?.parse().map_err(refused)
-}
-
-fn refused<E: serde::de::Error>(why: impl std::fmt::Display) -> E {
-    E::custom(why)
-}
+#[cfg(test)]
+mod tests;

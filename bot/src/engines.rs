@@ -27,12 +27,13 @@ pub enum EngineError {
 /// # Errors
 /// When the dialect is unknown or the address is none.
 pub fn stt(config: &Whisper) -> Result<Arc<dyn Stt>, EngineError> {
+    let (url, dialect) = first(config.places());
     let server = stt::Server {
-        url: config.url.clone(),
+        url: url.to_owned(),
         api_key: None,
         model: config.model.clone(),
     };
-    stt::open(&config.dialect, server).map_err(EngineError::Stt)
+    stt::open(dialect, server).map_err(EngineError::Stt)
 }
 
 /// The model. No connection is made yet.
@@ -40,12 +41,13 @@ pub fn stt(config: &Whisper) -> Result<Arc<dyn Stt>, EngineError> {
 /// # Errors
 /// When the dialect is unknown or the address is none.
 pub fn chat(config: &Ollama) -> Result<Arc<dyn Chat>, EngineError> {
+    let (url, dialect) = first(config.places());
     let server = llm::Server {
-        url: config.url.clone(),
+        url: url.to_owned(),
         api_key: config.api_key.clone(),
         model: config.model.clone(),
     };
-    llm::open(&config.dialect, server).map_err(EngineError::Chat)
+    llm::open(dialect, server).map_err(EngineError::Chat)
 }
 
 /// How answers are drawn.
@@ -67,13 +69,19 @@ pub fn options(config: &Ollama) -> Options {
 /// # Errors
 /// When the dialect is unknown or the address is none.
 pub fn tts(config: &Piper) -> Result<Arc<dyn Tts>, EngineError> {
+    let (url, dialect) = first(config.places());
     let server = tts::Server {
-        url: config.url.clone(),
+        url: url.to_owned(),
         api_key: None,
         model: config.model.clone(),
         voice: config.voice.clone(),
         length_scale: config.length_scale,
         noise_scale: config.noise_scale,
     };
-    tts::open(&config.dialect, server).map_err(EngineError::Tts)
+    tts::open(dialect, server).map_err(EngineError::Tts)
+}
+
+/// The address that is used first, with its dialect.
+fn first<'a>(mut places: impl Iterator<Item = (&'a str, &'a str)>) -> (&'a str, &'a str) {
+    places.next().expect("settings hold at least one address")
 }

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) async fn whisper(config: &Config) -> Health {
     let check = async |stt: std::sync::Arc<dyn speech::stt::Stt>| stt.check().await;
     engine(
-        &config.whisper.url,
+        &config.whisper.url[0],
         "WHISPER_URL",
         engines::stt(&config.whisper),
         check,
@@ -26,14 +26,14 @@ pub(super) async fn whisper(config: &Config) -> Health {
 
 pub(super) async fn ollama(config: &Config) -> Health {
     let check = async |chat: std::sync::Arc<dyn llm::Chat>| chat.check().await;
-    let place = format!("{}, model {}", config.ollama.url, config.ollama.model);
+    let place = format!("{}, model {}", config.ollama.url[0], config.ollama.model);
     engine(&place, "OLLAMA_URL", engines::chat(&config.ollama), check).await
 }
 
 pub(super) async fn piper(config: &Config) -> Health {
     let check = async |tts: std::sync::Arc<dyn speech::tts::Tts>| tts.check().await;
     engine(
-        &config.piper.url,
+        &config.piper.url[0],
         "PIPER_URL",
         engines::tts(&config.piper),
         check,

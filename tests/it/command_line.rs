@@ -91,6 +91,10 @@ async fn a_bad_value_in_the_environment_is_a_line_that_names_the_variable() {
         ("OLLAMA_TEMPERATURE", "hot", "number"),
         ("ANSWER", "sometimes", "named"),
         ("TURN_SILENCE_MS", "-1", "number"),
+        ("WHISPER_CIRCUIT_THRESHOLD", "0", "1 to 1000"),
+        ("PIPER_CIRCUIT_TIMEOUT", "NaN", "number"),
+        ("RETRY_BASE_DELAY", "-1.5", "seconds"),
+        ("HEALTH_PORT", "http", "whole number"),
         ("LOG_LEVEL", "loud", "debug"),
         ("LOG_FORMAT", "xml", "json"),
     ] {
@@ -164,7 +168,7 @@ async fn a_secret_that_is_given_twice_or_cannot_be_read_is_said() {
 async fn a_complaint_about_a_secret_in_a_file_does_not_repeat_it() {
     for text in [
         "[mumble]\npassword = [\"hush\"]\n",
-        "[mumble]\ntokens = \"hush\"\n",
+        "[mumble]\ntokens = [[\"hush\"]]\n",
         "[mumble]\npassword = \"hush\n",
         "[mumble]\npassword = hush\n",
         "[mumble]\npassword = \"hush\"\npassword = \"hush\"\n",

@@ -212,8 +212,17 @@ fn shown(entry: &Entry) -> Option<Value> {
             _ => MASK.into(),
         },
         Value::String(text) => Value::String(without_password(text)),
+        Value::Array(list) => Value::Array(list.into_iter().map(item_shown).collect()),
         value => value,
     })
+}
+
+/// One item of a list as it may be shown to people.
+fn item_shown(item: Value) -> Value {
+    match item {
+        Value::String(text) => Value::String(without_password(text)),
+        other => other,
+    }
 }
 
 /// An address without the name and the password that it can hold.

@@ -13,7 +13,7 @@ pub(super) enum Kind {
     Float,
     /// `true` or `false`.
     Boolean,
-    /// Strings; separated by commas in the environment.
+    /// Strings; separated by commas in the environment, and a file may do the same in one text.
     List,
 }
 
@@ -58,14 +58,15 @@ impl Kind {
         }
     }
 
-    /// A value from a file, a whole number made a float where one is wanted; `None` when it is
-    /// not of this type.
+    /// A value from a file, a whole number made a float where one is wanted and a text made a
+    /// list; `None` when it is not of this type.
     pub(super) fn check(self, value: Value) -> Option<Value> {
         match (self, &value) {
             (Self::Float, Value::Integer(whole)) => {
                 whole.to_string().parse().ok().map(Value::Float)
             }
             (Self::Float, Value::Float(number)) => number.is_finite().then_some(value),
+            (Self::List, Value::String(text)) => self.parse(text),
             _ => (Self::of(&value) == Some(self)).then_some(value),
         }
     }
@@ -94,6 +95,13 @@ mod tests {
     fn a_list_in_the_environment_is_separated_by_commas() {
         let expected = Value::Array(vec!["Ada".into(), "Computer".into()]);
         assert_eq!(Kind::List.parse(" Ada, Computer,,"), Some(expected));
+    }
+
+    #[test]
+    fn a_text_in_a_file_is_a_list_where_one_is_wanted() {
+        let one = Value::Array(vec!["http://a".into()]);
+        assert_eq!(Kind::List.check("http://a".into()), Some(one));
+        assert_eq!(Kind::List.check(Value::Integer(1)), None);
     }
 
     #[test]

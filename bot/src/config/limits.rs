@@ -1,0 +1,177 @@
+//! What a value must be to make sense; each refusal says what was expected.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Deserializer};
+
+use super::stores::Scheme;
+
+/// A day: longer waits in settings are slips of the keyboard.
+const LONGEST_SECONDS: i64 = 86_400;
+
+/// The shortest wait that can be given in seconds with a fraction; less is meant to be none.
+const SHORTEST_FRACTION: f64 = 0.001;
+
+/// The most failures or trials that can be asked for: who wants more wants no breaker.
+pub(super) const THRESHOLD: i64 = 1_000;
+
+pub(super) fn number<'de, D, const MIN: i64, const MAX: i64, N>(
+    deserializer: D,
+) -> Result<N, D::Error>
+where
+    D: Deserializer<'de>,
+    N: TryFrom<i64>,
+{
+    let value = i64::deserialize(deserializer)?;
+    let fits = (MIN..=MAX)
+        .contains(&value)
+        .then(|| N::try_from(value).ok())
+        .flatten();
+    fits.ok_or_else(|| {
+        refused(format!(
+            "expected a number from {MIN} to {MAX}, found {value}"
+        ))
+    })
+}
+
+pub(super) fn within<'de, D, const MIN: i32, const MAX: i32>(
+    deserializer: D,
+) -> Result<f32, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let value = f32::deserialize(deserializer)?;
+    let fits = value >= MIN as f32 && value <= MAX as f32;
+    fits.then_some(value).ok_or_else(|| {
+        refused(format!(
+            "expected a number from {MIN} to {MAX}, found {value}"
+        ))
+    })
+}
+
+pub(super) fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    number::<D, 1, { LONGEST_SECONDS * 1000 }, u64>(deserializer).map(Duration::from_millis)
+}
+
+pub(super) fn millis_or_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Duration, D::Error> {
+    number::<D, 0, { LONGEST_SECONDS * 1000 }, u64>(deserializer).map(Duration::from_millis)
+}
+
+pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    number::<D, 0, LONGEST_SECONDS, u64>(deserializer).map(Duration::from_secs)
+}
+
+pub(super) fn minutes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    number::<D, 1, { 365 * 24 * 60 }, u64>(deserializer).map(|m| Duration::from_secs(m * 60))
+}
+
+/// Seconds with a fraction.
+pub(super) fn fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let value = f64::deserialize(deserializer)?;
+    let fits = (SHORTEST_FRACTION..=LONGEST_SECONDS as f64).contains(&value);
+    let seconds = fits
+        .then(|| Duration::try_from_secs_f64(value).ok())
+        .flatten();
+    seconds.ok_or_else(|| {
+        refused(format!(
+            "expected seconds from {SHORTEST_FRACTION} to {LONGEST_SECONDS}, found {value}"
+        ))
+    })
+}
+
+/// Milliseconds; 0 is none.
+pub(super) fn some_millis<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    Ok(Some(millis_or_none(deserializer)?).filter(|wait| !wait.is_zero()))
+}
+
+pub(super) fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.trim().is_empty() {
+        Err(refused("expected some text, found none"))
+    } else {
+        Ok(text)
+    }
+}
+
+pub(super) fn some_filled<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    filled(deserializer).map(Some)
+}
+
+/// At least one word.
+pub(super) fn some_words<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<String>, D::Error> {
+    let words = Vec::<String>::deserialize(deserializer)?;
+    if words.is_empty() {
+        Err(refused("expected at least one name, found none"))
+    } else {
+        Ok(words)
+    }
+}
+
+/// At least one address of a web server.
+pub(super) fn addresses<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<String>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    if texts.is_empty() {
+        return Err(refused("expected at least one address, found none"));
+    }
+    texts.iter().map(|text| address(text)).collect()
+}
+
+pub(super) fn some_address<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    address(&String::deserialize(deserializer)?).map(Some)
+}
+
+fn address<E: serde::de::Error>(text: &str) -> Result<String, E> {
+    let rest = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    if rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err(refused(format!(
+            "expected an address such as http://127.0.0.1:5000, found {text:?}"
+        )))
+    }
+}
+
+/// An address that can hold a password: it is kept as a secret and never told.
+pub(super) fn some_url<'de, D: Deserializer<'de>, S: Scheme>(
+    deserializer: D,
+) -> Result<Option<SecretString>, D::Error> {
+    let url = SecretString::deserialize(deserializer)?;
+    let rest = S::PREFIXES
+        .iter()
+        .find_map(|scheme| url.expose_secret().strip_prefix(scheme));
+    if rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) {
+        Ok(Some(url))
+    } else {
+        Err(refused(format!(
+            "expected an address such as {}",
+            S::EXAMPLE
+        )))
+    }
+}
+
+pub(super) fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    String::deserialize(deserializer)?.parse().map_err(refused)
+}
+
+fn refused<E: serde::de::Error>(why: impl std::fmt::Display) -> E {
+    E::custom(why)
+}

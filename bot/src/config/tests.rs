@@ -1,0 +1,213 @@
+//! What settings may not be, over every variable that is a number.
+
+use proptest::prelude::*;
+use service::settings::{Line, Settings, SettingsError};
+
+use super::*;
+
+const REFERENCE: &str = include_str!("../../../config/assistant.toml");
+
+/// Numbers that may be nothing: freedom of words, waits that can be left out, counts of things
+/// that need not be.
+const MAY_BE_ZERO: &[&str] = &[
+    "OLLAMA_TEMPERATURE",
+    "OLLAMA_TOP_P",
+    "TURN_RELEASE_MS",
+    "FOLLOW_UP_S",
+    "TURN_QUEUE_MAX",
+    "TURN_QUEUE_WAIT_S",
+    "FILLER_AFTER_MS",
+    "HISTORY_TURNS",
+];
+
+fn config(variables: &[(&str, &str)]) -> Result<Config, SettingsError> {
+    let env = |name: &str| {
+        let set = variables.iter().find(|(variable, _)| *variable == name);
+        set.map(|(_, value)| (*value).to_owned())
+    };
+    Config::from_settings(&Settings::load(REFERENCE, None, &env)?)
+}
+
+/// The one line that refuses `value`.
+fn refusal(variable: &str, value: &str) -> String {
+    let error = config(&[(variable, value)])
+        .err()
+        .unwrap_or_else(|| panic!("{variable}={value} was taken"))
+        .to_string();
+    assert!(!error.contains('\n'), "{error}");
+    assert!(error.starts_with(&format!("{variable} is ")), "{error}");
+    error
+}
+
+/// The variables of the reference whose default is a number.
+fn numbers() -> Vec<(String, bool)> {
+    let settings = Settings::load(REFERENCE, None, &|_| None).unwrap();
+    let number = |line: Line| {
+        let value = line.value?;
+        let whole = value.is_integer();
+        (whole || value.is_float()).then_some((line.variable, whole))
+    };
+    settings.lines().filter_map(number).collect()
+}
+
+#[test]
+fn a_number_that_is_none_is_refused_for_every_variable() {
+    let numbers = numbers();
+    for expected in [
+        "WHISPER_CIRCUIT_TIMEOUT",
+        "DB_CIRCUIT_THRESHOLD",
+        "HEALTH_PORT",
+    ] {
+        assert!(numbers.iter().any(|(variable, _)| variable == expected));
+    }
+    for (variable, whole) in &numbers {
+        for nonsense in [
+            "NaN", "inf", "-inf", "1e999", "-1", "-0.5", "soon", "1 2", "0x10",
+        ] {
+            refusal(variable, nonsense);
+        }
+        if *whole {
+            refusal(variable, "1.5");
+            refusal(variable, "99999999999999999999");
+        } else {
+            refusal(variable, "1e300");
+        }
+        if !MAY_BE_ZERO.contains(&&**variable) {
+            for zero in ["0", "-0", "0.0"] {
+                refusal(variable, zero);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_defaults_are_those_people_know() {
+    let config = config(&[]).unwrap();
+    let circuit = |threshold, seconds| Circuit {
+        threshold,
+        timeout: Duration::from_secs(seconds),
+    };
+    assert_eq!(config.whisper.circuit(), circuit(5, 60));
+    assert_eq!(config.ollama.circuit(), circuit(5, 60));
+    assert_eq!(config.piper.circuit(), circuit(5, 60));
+    assert_eq!(config.database.circuit(), circuit(3, 30));
+    assert_eq!(config.redis.circuit(), circuit(5, 60));
+    assert_eq!(config.chromadb.circuit(), circuit(5, 60));
+    assert_eq!(config.retry.max_attempts, 3);
+    assert_eq!(config.retry.base_delay, Duration::from_secs(1));
+    assert_eq!(config.retry.max_delay, Duration::from_secs(60));
+    assert_eq!(config.health.check_interval, Duration::from_secs(30));
+    assert_eq!(config.health.port, 8080);
+    assert!(config.health.bind.is_loopback());
+    assert_eq!(config.turn.filler_after, Some(Duration::from_millis(1200)));
+    assert!(config.database.host.is_none() && config.database.url.is_none());
+    assert!(config.redis.url.is_none() && config.chromadb.url.is_none());
+}
+
+#[test]
+fn several_addresses_share_one_dialect_or_have_one_each() {
+    let urls = ("WHISPER_URL", "http://a:1, http://b:2/,https://c");
+    let places = |dialects: &str| -> Vec<(String, String)> {
+        let config = config(&[urls, ("WHISPER_DIALECT", dialects)]).unwrap();
+        let places = config.whisper.places();
+        places
+            .map(|(url, dialect)| (url.into(), dialect.into()))
+            .collect()
+    };
+    let expected = |dialects: [&str; 3]| -> Vec<(String, String)> {
+        let urls = ["http://a:1", "http://b:2", "https://c"];
+        urls.map(String::from)
+            .into_iter()
+            .zip(dialects.map(String::from))
+            .collect()
+    };
+    assert_eq!(places("auto"), expected(["auto"; 3]));
+    assert_eq!(
+        places("openai,transcribe,auto"),
+        expected(["openai", "transcribe", "auto"])
+    );
+    let error = config(&[urls, ("WHISPER_DIALECT", "openai,auto")]).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("one for each of the 3 addresses"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_address_that_is_none_is_refused_wherever_it_stands_in_the_list() {
+    for variable in ["WHISPER_URL", "OLLAMA_URL", "PIPER_URL"] {
+        for value in [
+            "127.0.0.1:5000",
+            "http://a,b",
+            "http://,http://a",
+            ",",
+            "ftp://a",
+        ] {
+            refusal(variable, value);
+        }
+    }
+    refusal("CHROMADB_URL", "chroma:8000");
+    refusal("HEALTH_BIND", "localhost");
+}
+
+#[test]
+fn an_address_with_a_password_is_never_told() {
+    for variable in ["DATABASE_URL", "REDIS_URL"] {
+        let error = refusal(variable, "mysql://ann:hush@host");
+        assert!(!error.contains("hush"), "{error}");
+        assert!(error.contains("an address such as"), "{error}");
+    }
+    let config = config(&[
+        ("DATABASE_URL", "postgres://ann:hush@host/db"),
+        ("REDIS_URL", "rediss://:hush@host"),
+    ]);
+    let shown = format!("{:?}", config.unwrap());
+    assert!(!shown.contains("hush"), "{shown}");
+}
+
+#[test]
+fn the_longest_wait_is_no_shorter_than_the_first() {
+    let waits = [("RETRY_BASE_DELAY", "5"), ("RETRY_MAX_DELAY", "4.9")];
+    let error = config(&waits).unwrap_err().to_string();
+    assert!(
+        error.starts_with("RETRY_MAX_DELAY is 4.9; expected no less"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_filler_can_be_left_out() {
+    let config = config(&[("FILLER_AFTER_MS", "0")]).unwrap();
+    assert_eq!(config.turn.filler_after, None);
+}
+
+#[test]
+fn what_is_for_other_programs_is_taken_whatever_it_is() {
+    for value in ["python", "upb", "0", "-1", "NaN"] {
+        config(&[("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", value)]).unwrap();
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_a_sensible_number_or_refused_by_name(
+        text in "[-+.0-9eEnainf ]{1,12}",
+        which in any::<prop::sample::Index>(),
+    ) {
+        let numbers = numbers();
+        let (variable, _) = which.get(&numbers);
+        if let Err(error) = config(&[(variable, &text)]) {
+            // A wait may also disagree with its neighbour, whose line names it then.
+            prop_assert!(error.to_string().contains(variable), "{}", error);
+        }
+    }
+
+    #[test]
+    fn seconds_are_taken_with_their_fraction(millis in 1_u64..86_400_000) {
+        let text = format!("{}.{:03}", millis / 1000, millis % 1000);
+        let config = config(&[("WHISPER_CIRCUIT_TIMEOUT", &text)]).unwrap();
+        prop_assert_eq!(config.whisper.circuit_timeout, Duration::from_millis(millis));
+    }
+}
