@@ -1,0 +1,466 @@
+//! One engine behind its breaker: who may ask it now, and what became of it.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+use tokio::sync::{Notify, Semaphore, watch};
+
+use crate::breaker::{Breaker, Errand, Outcome, Settings, State, Ticket};
+use crate::health::{Latencies, Snapshot};
+
+/// How many may ask an engine at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls in flight. 0 is taken for 1.
+    pub in_flight: usize,
+    /// Calls that wait for a place; a further one is refused at once.
+    pub queue: usize,
+}
+
+impl Default for Limits {
+    /// Two in flight, for most engines work through requests one after another, so more would
+    /// only make each other late; eight wait.
+    fn default() -> Self {
+        Self {
+            in_flight: 2,
+            queue: 8,
+        }
+    }
+}
+
+/// Why a call was not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// The engine is left alone until it answers again.
+    #[error("it is left alone until it answers again")]
+    Open,
+    /// Every place is taken, and so is every place in the queue.
+    #[error("too many requests are waiting for it already")]
+    Busy,
+}
+
+/// One instance of an engine, with its breaker; a clone is the same one.
+#[derive(Clone)]
+pub struct Dependency(Arc<Inner>);
+
+struct Inner {
+    name: String,
+    places: Semaphore,
+    /// Places in the queue.
+    queue: Semaphore,
+    queue_length: usize,
+    record: Mutex<Record>,
+    state: watch::Sender<State>,
+    /// Rung when an errand may be due earlier than was known.
+    rearranged: Notify,
+}
+
+/// What is known of the engine.
+struct Record {
+    breaker: Breaker,
+    outage: Option<u64>,
+    reachable: Option<bool>,
+    last_error: Option<(Instant, String)>,
+    last_success: Option<Instant>,
+    latencies: Latencies,
+    calls: u64,
+    failures: u64,
+    refused: u64,
+    trips: u64,
+    probes: u64,
+}
+
+/// Runs of failures of all engines, so that no two have the same number.
+static OUTAGES: AtomicU64 = AtomicU64::new(1);
+
+/// The time by the runtime's clock, which tests may have stopped.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+impl Dependency {
+    /// An engine that is taken to be well until it shows otherwise. `name` is for logs and
+    /// /health.
+    pub fn new(name: impl Into<String>, settings: Settings, limits: Limits) -> Self {
+        let in_flight = limits.in_flight.clamp(1, Semaphore::MAX_PERMITS);
+        let queue_length = limits.queue.min(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Inner {
+            name: name.into(),
+            places: Semaphore::new(in_flight),
+            queue: Semaphore::new(queue_length),
+            queue_length,
+            record: Mutex::new(Record {
+                breaker: Breaker::new(settings, now()),
+                outage: None,
+                reachable: None,
+                last_error: None,
+                last_success: None,
+                latencies: Latencies::new(),
+                calls: 0,
+                failures: 0,
+                refused: 0,
+                trips: 0,
+                probes: 0,
+            }),
+            state: watch::Sender::new(State::Closed),
+            rearranged: Notify::new(),
+        }))
+    }
+
+    /// The name it was given.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Asks for leave to call the engine; waits for a place if all are taken, in order of coming.
+    ///
+    /// # Errors
+    /// [`Refused::Open`] when the breaker is not closed, or opens while this waits;
+    /// [`Refused::Busy`] when the queue is full.
+    pub async fn admit(&self) -> Result<Call, Refused> {
+        let admitted = self.place().await.and_then(|()| self.enter());
+        if admitted.is_err() {
+            self.record().refused += 1;
+        }
+        admitted
+    }
+
+    /// Whether a call would be admitted without waiting.
+    pub fn has_room(&self) -> bool {
+        self.state() == State::Closed && self.0.places.available_permits() > 0
+    }
+
+    /// The state of its breaker.
+    pub fn state(&self) -> State {
+        self.record().breaker.state()
+    }
+
+    /// Calls under way.
+    pub fn in_flight(&self) -> usize {
+        self.record().breaker.in_flight() as usize
+    }
+
+    /// The present run of failures, by a number that no other run of any engine has; `None`
+    /// when the last that was heard of the engine was good.
+    pub fn outage(&self) -> Option<u64> {
+        self.record().outage
+    }
+
+    /// Tells each change of the state.
+    pub fn watch(&self) -> watch::Receiver<State> {
+        self.0.state.subscribe()
+    }
+
+    /// Changes the breaker's numbers while it works.
+    pub fn tune(&self, settings: Settings) {
+        self.record().breaker.tune(settings, now());
+        self.0.rearranged.notify_one();
+    }
+
+    /// What is known of the engine at `now`.
+    pub fn snapshot(&self, now: Instant) -> Snapshot {
+        let waiting = self.0.queue_length - self.0.queue.available_permits();
+        let record = self.record();
+        let latencies = record.latencies.clone();
+        let snapshot = Snapshot {
+            name: self.0.name.clone(),
+            at: now,
+            state: record.breaker.state(),
+            since: record.breaker.since(),
+            outage: record.outage,
+            reachable: record.reachable,
+            last_error: record.last_error.clone(),
+            last_success: record.last_success,
+            latency: None,
+            calls: record.calls,
+            failures: record.failures,
+            refused: record.refused,
+            trips: record.trips,
+            probes: record.probes,
+            in_flight: record.breaker.in_flight() as usize,
+            waiting,
+        };
+        drop(record);
+        Snapshot {
+            latency: latencies.summary(),
+            ..snapshot
+        }
+    }
+
+    /// The last failure's reason, in words for people who run the program.
+    pub(crate) fn last_words(&self) -> Option<String> {
+        let record = self.record();
+        record.last_error.as_ref().map(|(_, reason)| reason.clone())
+    }
+
+    /// When an errand is due; `None` while one is away.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.record().breaker.deadline()
+    }
+
+    /// Ends when an errand may be due earlier than [`Self::deadline`] said before.
+    pub(crate) async fn rearranged(&self) {
+        self.0.rearranged.notified().await;
+    }
+
+    /// Begins the errand that is due.
+    pub(crate) fn set_out(&self) -> Option<Away> {
+        self.observe(|record| {
+            let (errand, ticket) = record.breaker.set_out(now())?;
+            record.probes += u64::from(errand == Errand::Probe);
+            Some(Away {
+                dependency: self.clone(),
+                errand,
+                ticket: Some(ticket),
+            })
+        })
+    }
+
+    /// Takes a place, in the queue first if need be.
+    async fn place(&self) -> Result<(), Refused> {
+        let inner = &*self.0;
+        if let Ok(place) = inner.places.try_acquire() {
+            place.forget();
+            return Ok(());
+        }
+        if self.state() != State::Closed {
+            return Err(Refused::Open);
+        }
+        let _queued = inner.queue.try_acquire().map_err(|_| Refused::Busy)?;
+        let mut state = inner.state.subscribe();
+        tokio::select! {
+            biased;
+            _ = state.wait_for(|state| *state != State::Closed) => Err(Refused::Open),
+            place = inner.places.acquire() => {
+                place.expect("the places are never closed").forget();
+                Ok(())
+            }
+        }
+    }
+
+    /// Uses a place that was taken.
+    fn enter(&self) -> Result<Call, Refused> {
+        let mut record = self.record();
+        let Some(ticket) = record.breaker.admit() else {
+            drop(record);
+            self.0.places.add_permits(1);
+            return Err(Refused::Open);
+        };
+        record.calls += 1;
+        drop(record);
+        Ok(Call {
+            dependency: self.clone(),
+            ticket: Some(ticket),
+            begun: now(),
+            answered: None,
+        })
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.0.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the record, and tells everybody when that changed the state.
+    fn observe<R>(&self, change: impl FnOnce(&mut Record) -> R) -> R {
+        let mut record = self.record();
+        let (before, since) = (record.breaker.state(), record.breaker.since());
+        let result = change(&mut record);
+        let after = record.breaker.state();
+        record.number_outage();
+        if before == after {
+            return result;
+        }
+        if before == State::Closed {
+            record.trips += 1;
+        }
+        // Under the lock, so that the last one told is the last one that was.
+        self.0.state.send_replace(after);
+        let reason = match after {
+            State::Open => record.last_error.as_ref().map(|(_, reason)| reason.clone()),
+            State::Closed | State::HalfOpen => None,
+        };
+        drop(record);
+        self.0.rearranged.notify_one();
+        self.log(before, after, reason.as_deref(), since);
+        result
+    }
+
+    fn log(&self, before: State, after: State, reason: Option<&str>, since: Instant) {
+        let engine = &*self.0.name;
+        let reason = reason.unwrap_or("no reason is known");
+        match (before, after) {
+            (State::Closed, _) => {
+                tracing::warn!(engine, reason, "failed too often and is left alone for now");
+            }
+            (_, State::Closed) => {
+                let away_s = now().saturating_duration_since(since).as_secs_f64();
+                tracing::info!(engine, away_s, "answers again");
+            }
+            (_, State::HalfOpen) => tracing::debug!(engine, "is probed"),
+            (_, State::Open) => tracing::debug!(engine, reason, "failed its probe"),
+        }
+    }
+}
+
+impl fmt::Debug for Dependency {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Dependency")
+            .field("name", &self.0.name)
+            .field("state", &self.state())
+            .finish()
+    }
+}
+
+impl Record {
+    fn good(&mut self, now: Instant) {
+        self.reachable = Some(true);
+        self.last_success = Some(now);
+    }
+
+    fn bad(&mut self, now: Instant, reason: &str) {
+        self.last_error = Some((now, reason.to_owned()));
+    }
+
+    fn number_outage(&mut self) {
+        if !self.breaker.failing() {
+            self.outage = None;
+        } else if self.outage.is_none() {
+            self.outage = Some(OUTAGES.fetch_add(1, Ordering::Relaxed));
+        }
+    }
+}
+
+/// Leave to call the engine once; it holds a place until it ends.
+///
+/// Dropped without a word it was cancelled, which says nothing about the engine, unless it had
+/// [`Call::answered`] already.
+#[must_use = "a call that is dropped was cancelled"]
+#[derive(Debug)]
+pub struct Call {
+    dependency: Dependency,
+    /// Until it has ended.
+    ticket: Option<Ticket>,
+    begun: Instant,
+    answered: Option<Instant>,
+}
+
+impl Call {
+    /// The answer is complete and came in time.
+    pub fn succeeded(mut self) {
+        self.end(Outcome::Succeeded, "");
+    }
+
+    /// The engine failed, or was late. `reason` is logged and shown in /health: it must not
+    /// hold what people said.
+    pub fn failed(mut self, reason: &str) {
+        self.end(Outcome::Failed, reason);
+    }
+
+    /// The first of the answer has come in time. That counts as success if the call is dropped
+    /// before its end, as when somebody interrupts an answer; and it is this moment that the
+    /// engine's latency is measured to.
+    pub fn answered(&mut self) {
+        self.answered.get_or_insert_with(now);
+    }
+
+    /// The engine that is called.
+    pub fn dependency(&self) -> &Dependency {
+        &self.dependency
+    }
+
+    fn end(&mut self, outcome: Outcome, reason: &str) {
+        let Some(ticket) = self.ticket.take() else {
+            return;
+        };
+        let now = now();
+        self.dependency.observe(|record| {
+            record.breaker.ended(ticket, outcome, now);
+            match outcome {
+                Outcome::Succeeded => {
+                    record.good(now);
+                    let answered = self.answered.unwrap_or(now);
+                    let latency = answered.saturating_duration_since(self.begun);
+                    record.latencies.push(latency);
+                }
+                Outcome::Failed => {
+                    record.failures += 1;
+                    record.bad(now, reason);
+                }
+                Outcome::Cancelled => {}
+            }
+        });
+        self.dependency.0.places.add_permits(1);
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let outcome = match self.answered {
+            Some(_) => Outcome::Succeeded,
+            None => Outcome::Cancelled,
+        };
+        self.end(outcome, "");
+    }
+}
+
+/// An errand on its way; dropped, it was cancelled.
+pub(crate) struct Away {
+    dependency: Dependency,
+    pub(crate) errand: Errand,
+    ticket: Option<Ticket>,
+}
+
+impl Away {
+    /// How long a check may take: short while everybody waits for the engine.
+    pub(crate) fn check_deadline(&self) -> Duration {
+        match self.dependency.state() {
+            State::Closed => CHECK_DEADLINE_CLOSED,
+            State::HalfOpen | State::Open => CHECK_DEADLINE_OPEN,
+        }
+    }
+
+    /// It came back.
+    pub(crate) fn came_back(mut self, result: Result<(), String>) {
+        match result {
+            Ok(()) => self.end(Outcome::Succeeded, ""),
+            Err(reason) => self.end(Outcome::Failed, &reason),
+        }
+    }
+
+    fn end(&mut self, outcome: Outcome, reason: &str) {
+        let Some(ticket) = self.ticket.take() else {
+            return;
+        };
+        let (errand, now) = (self.errand, now());
+        self.dependency.observe(|record| {
+            if outcome == Outcome::Failed {
+                record.bad(now, reason);
+            }
+            record.breaker.came_back(ticket, outcome, now);
+            match (errand, outcome) {
+                (_, Outcome::Cancelled) | (Errand::Probe, Outcome::Failed) => {}
+                (Errand::Check, _) => record.reachable = Some(outcome == Outcome::Succeeded),
+                (Errand::Probe, Outcome::Succeeded) => record.good(now),
+            }
+        });
+    }
+}
+
+impl Drop for Away {
+    fn drop(&mut self) {
+        self.end(Outcome::Cancelled, "");
+    }
+}
+
+/// How long a check of an engine that is away may take: whoever is there answers at once.
+const CHECK_DEADLINE_OPEN: Duration = Duration::from_secs(1);
+
+/// How long a check of an idle engine may take. Nobody waits for it, and a busy machine must
+/// not make a well engine seem ill.
+const CHECK_DEADLINE_CLOSED: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests;
