@@ -6,6 +6,10 @@
 //! away the breaker is half-open; it comes back closed or open. No person's request is ever the
 //! one that tries.
 //!
+//! A closed engine is checked as well: when nobody has asked it for a while, and then a check that
+//! fails counts like a call; and after a call that failed, to know whether anybody is there, and
+//! then it counts nothing, so that the engine is given up for its work alone.
+//!
 //! Whoever holds a breaker gives it the time and runs its errands; [`crate::tend`] does.
 
 use std::fmt;
@@ -147,7 +151,7 @@ pub struct Breaker {
     /// New at each opening: what began before it changes nothing any more.
     epoch: u64,
     in_flight: u32,
-    away: Option<Errand>,
+    away: Option<Mission>,
     run: Run,
 }
 
@@ -155,6 +159,8 @@ pub struct Breaker {
 enum Phase {
     Closed {
         check_at: Instant,
+        /// From then on nobody has asked it for a while, and checks count.
+        idle_at: Instant,
     },
     Open {
         check_at: Instant,
@@ -164,6 +170,15 @@ enum Phase {
     HalfOpen {
         checks: Checks,
     },
+}
+
+/// An errand that is away, and what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mission {
+    Check,
+    /// A check after a call that failed, which tells and does not count.
+    Glance,
+    Probe,
 }
 
 /// What the checks have said since the breaker opened.
@@ -190,7 +205,10 @@ impl Breaker {
             policy: settings.policy(),
             retries: settings.retries(),
             settings,
-            phase: Phase::Closed { check_at: now },
+            phase: Phase::Closed {
+                check_at: now,
+                idle_at: now,
+            },
             since: now,
             epoch: 0,
             in_flight: 0,
@@ -232,7 +250,10 @@ impl Breaker {
         self.run = Run::None;
         let (idle, longest) = (self.settings.idle, self.settings.longest_wait);
         match &mut self.phase {
-            Phase::Closed { check_at } => *check_at = (*check_at).min(after(now, idle)),
+            Phase::Closed { check_at, idle_at } => {
+                *idle_at = (*idle_at).min(after(now, idle));
+                *check_at = (*check_at).min(*idle_at);
+            }
             Phase::Open { probe_at, .. } => *probe_at = (*probe_at).min(after(now, longest)),
             Phase::HalfOpen { .. } => {}
         }
@@ -250,16 +271,18 @@ impl Breaker {
     /// A person's call ended. One that began before the breaker opened changes nothing.
     pub fn ended(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        let Phase::Closed { check_at } = &mut self.phase else {
+        let Phase::Closed { check_at, idle_at } = &mut self.phase else {
             return;
         };
         if ticket.epoch != self.epoch || outcome == Outcome::Cancelled {
             return;
         }
-        *check_at = after(now, self.settings.idle);
+        *idle_at = after(now, self.settings.idle);
         if outcome == Outcome::Succeeded {
+            *check_at = *idle_at;
             self.recovered();
         } else {
+            *check_at = now;
             self.run = Run::Calls;
             self.failed(now);
         }
@@ -269,7 +292,7 @@ impl Breaker {
     pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
             _ if self.away.is_some() => None,
-            Phase::Closed { check_at } => Some(check_at),
+            Phase::Closed { check_at, .. } => Some(check_at),
             Phase::Open {
                 check_at, probe_at, ..
             } => Some(check_at.min(probe_at)),
@@ -282,48 +305,65 @@ impl Breaker {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return None;
         }
-        let errand = match &mut self.phase {
+        let mission = match &mut self.phase {
             // Calls in flight will tell, and a server that works through one request after
             // another would let the check wait behind them.
-            Phase::Closed { check_at } if self.in_flight > 0 => {
+            Phase::Closed { check_at, .. } if self.in_flight > 0 => {
                 *check_at = after(now, CHECK_EVERY);
                 return None;
+            }
+            Phase::Closed { check_at, idle_at } if now < *idle_at => {
+                *check_at = after(now, CHECK_EVERY);
+                Mission::Glance
             }
             Phase::Open {
                 probe_at, checks, ..
             } if *probe_at <= now => {
                 self.phase = Phase::HalfOpen { checks: *checks };
-                Errand::Probe
+                Mission::Probe
             }
-            Phase::Closed { check_at } | Phase::Open { check_at, .. } => {
+            Phase::Closed { check_at, .. } | Phase::Open { check_at, .. } => {
                 *check_at = after(now, CHECK_EVERY);
-                Errand::Check
+                Mission::Check
             }
             Phase::HalfOpen { .. } => return None,
         };
-        self.away = Some(errand);
+        self.away = Some(mission);
+        let errand = match mission {
+            Mission::Check | Mission::Glance => Errand::Check,
+            Mission::Probe => Errand::Probe,
+        };
         let epoch = self.epoch;
         Some((errand, Ticket { epoch }))
     }
 
     /// The errand came back. One that set out before the breaker opened changes nothing.
     pub fn came_back(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) {
-        let errand = self.away.take();
+        let mission = self.away.take();
         if ticket.epoch != self.epoch {
             return;
         }
-        match errand {
-            Some(Errand::Check) => self.checked(outcome, now),
-            Some(Errand::Probe) => self.probed(outcome, now),
+        match mission {
+            Some(Mission::Check) => self.checked(outcome, now),
+            Some(Mission::Glance) => self.glanced(outcome),
+            Some(Mission::Probe) => self.probed(outcome, now),
             None => {}
+        }
+    }
+
+    fn glanced(&mut self, outcome: Outcome) {
+        if let (Phase::Closed { check_at, idle_at }, Outcome::Succeeded) =
+            (&mut self.phase, outcome)
+        {
+            *check_at = *idle_at;
         }
     }
 
     fn checked(&mut self, outcome: Outcome, now: Instant) {
         match (&mut self.phase, outcome) {
             (Phase::HalfOpen { .. }, _) | (_, Outcome::Cancelled) => {}
-            (Phase::Closed { check_at }, Outcome::Succeeded) => {
-                *check_at = after(now, self.settings.idle);
+            (Phase::Closed { check_at, idle_at }, Outcome::Succeeded) => {
+                *check_at = after(now, self.settings.idle).max(*idle_at);
                 // A check says that somebody is there, not that the work gets done: it takes
                 // back what checks have said, never what calls have shown.
                 if self.run == Run::ChecksOnly {
@@ -359,8 +399,10 @@ impl Breaker {
             self.recovered();
             self.retries = self.settings.retries();
             self.since = now;
+            let idle_at = after(now, self.settings.idle);
             self.phase = Phase::Closed {
-                check_at: after(now, self.settings.idle),
+                check_at: idle_at,
+                idle_at,
             };
             return;
         }

@@ -3,13 +3,19 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use thiserror::Error;
 use tokio::sync::{Notify, Semaphore, watch};
 
-use crate::breaker::{Breaker, Errand, Outcome, Settings, State, Ticket};
+use crate::breaker::{Breaker, Settings, State};
 use crate::health::{Latencies, Snapshot};
+
+mod call;
+mod errand;
+
+pub use call::Call;
+pub(crate) use errand::Away;
 
 /// How many may ask an engine at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,29 +202,6 @@ impl Dependency {
         record.last_error.as_ref().map(|(_, reason)| reason.clone())
     }
 
-    /// When an errand is due; `None` while one is away.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.record().breaker.deadline()
-    }
-
-    /// Ends when an errand may be due earlier than [`Self::deadline`] said before.
-    pub(crate) async fn rearranged(&self) {
-        self.0.rearranged.notified().await;
-    }
-
-    /// Begins the errand that is due.
-    pub(crate) fn set_out(&self) -> Option<Away> {
-        self.observe(|record| {
-            let (errand, ticket) = record.breaker.set_out(now())?;
-            record.probes += u64::from(errand == Errand::Probe);
-            Some(Away {
-                dependency: self.clone(),
-                errand,
-                ticket: Some(ticket),
-            })
-        })
-    }
-
     /// Takes a place, in the queue first if need be.
     async fn place(&self) -> Result<(), Refused> {
         let inner = &*self.0;
@@ -251,12 +234,7 @@ impl Dependency {
         };
         record.calls += 1;
         drop(record);
-        Ok(Call {
-            dependency: self.clone(),
-            ticket: Some(ticket),
-            begun: now(),
-            answered: None,
-        })
+        Ok(Call::begun(self, ticket))
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -332,135 +310,6 @@ impl Record {
         }
     }
 }
-
-/// Leave to call the engine once; it holds a place until it ends.
-///
-/// Dropped without a word it was cancelled, which says nothing about the engine, unless it had
-/// [`Call::answered`] already.
-#[must_use = "a call that is dropped was cancelled"]
-#[derive(Debug)]
-pub struct Call {
-    dependency: Dependency,
-    /// Until it has ended.
-    ticket: Option<Ticket>,
-    begun: Instant,
-    answered: Option<Instant>,
-}
-
-impl Call {
-    /// The answer is complete and came in time.
-    pub fn succeeded(mut self) {
-        self.end(Outcome::Succeeded, "");
-    }
-
-    /// The engine failed, or was late. `reason` is logged and shown in /health: it must not
-    /// hold what people said.
-    pub fn failed(mut self, reason: &str) {
-        self.end(Outcome::Failed, reason);
-    }
-
-    /// The first of the answer has come in time. That counts as success if the call is dropped
-    /// before its end, as when somebody interrupts an answer; and it is this moment that the
-    /// engine's latency is measured to.
-    pub fn answered(&mut self) {
-        self.answered.get_or_insert_with(now);
-    }
-
-    /// The engine that is called.
-    pub fn dependency(&self) -> &Dependency {
-        &self.dependency
-    }
-
-    fn end(&mut self, outcome: Outcome, reason: &str) {
-        let Some(ticket) = self.ticket.take() else {
-            return;
-        };
-        let now = now();
-        self.dependency.observe(|record| {
-            record.breaker.ended(ticket, outcome, now);
-            match outcome {
-                Outcome::Succeeded => {
-                    record.good(now);
-                    let answered = self.answered.unwrap_or(now);
-                    let latency = answered.saturating_duration_since(self.begun);
-                    record.latencies.push(latency);
-                }
-                Outcome::Failed => {
-                    record.failures += 1;
-                    record.bad(now, reason);
-                }
-                Outcome::Cancelled => {}
-            }
-        });
-        self.dependency.0.places.add_permits(1);
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        let outcome = match self.answered {
-            Some(_) => Outcome::Succeeded,
-            None => Outcome::Cancelled,
-        };
-        self.end(outcome, "");
-    }
-}
-
-/// An errand on its way; dropped, it was cancelled.
-pub(crate) struct Away {
-    dependency: Dependency,
-    pub(crate) errand: Errand,
-    ticket: Option<Ticket>,
-}
-
-impl Away {
-    /// How long a check may take: short while everybody waits for the engine.
-    pub(crate) fn check_deadline(&self) -> Duration {
-        match self.dependency.state() {
-            State::Closed => CHECK_DEADLINE_CLOSED,
-            State::HalfOpen | State::Open => CHECK_DEADLINE_OPEN,
-        }
-    }
-
-    /// It came back.
-    pub(crate) fn came_back(mut self, result: Result<(), String>) {
-        match result {
-            Ok(()) => self.end(Outcome::Succeeded, ""),
-            Err(reason) => self.end(Outcome::Failed, &reason),
-        }
-    }
-
-    fn end(&mut self, outcome: Outcome, reason: &str) {
-        let Some(ticket) = self.ticket.take() else {
-            return;
-        };
-        let (errand, now) = (self.errand, now());
-        self.dependency.observe(|record| {
-            if outcome == Outcome::Failed {
-                record.bad(now, reason);
-            }
-            record.breaker.came_back(ticket, outcome, now);
-            match (errand, outcome) {
-                (_, Outcome::Cancelled) | (Errand::Probe, Outcome::Failed) => {}
-                (Errand::Check, _) => record.reachable = Some(outcome == Outcome::Succeeded),
-                (Errand::Probe, Outcome::Succeeded) => record.good(now),
-            }
-        });
-    }
-}
-
-impl Drop for Away {
-    fn drop(&mut self) {
-        self.end(Outcome::Cancelled, "");
-    }
-}
-
-/// How long a check of an engine that is away may take: whoever is there answers at once.
-const CHECK_DEADLINE_OPEN: Duration = Duration::from_secs(1);
-
-/// How long a check of an idle engine may take. Nobody waits for it, and a busy machine must
-/// not make a well engine seem ill.
-const CHECK_DEADLINE_CLOSED: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 fn dependency(in_flight: usize, queue: usize) -> Dependency {
