@@ -1,0 +1,32 @@
+#!/bin/sh
+# Runs the model server, and fetches its model if it is not there yet.
+#
+# Environment: OLLAMA_MODEL; and what Ollama itself reads, such as OLLAMA_KEEP_ALIVE.
+set -u
+
+# Long enough not to trouble the hub, short enough for somebody who waits.
+AGAIN_S=30
+
+ollama serve &
+server=$!
+trap 'kill -TERM "$server" 2>/dev/null; wait "$server"; exit' TERM INT
+
+# Runs a command so that a signal need not wait for its end.
+aside() {
+    "$@" &
+    wait $!
+}
+
+until ollama list >/dev/null 2>&1; do
+    kill -0 "$server" 2>/dev/null || exit 69
+    aside sleep 1
+done
+until ollama show "$OLLAMA_MODEL" >/dev/null 2>&1; do
+    echo "ollama: fetching the model $OLLAMA_MODEL, once"
+    aside ollama pull "$OLLAMA_MODEL" && continue
+    kill -0 "$server" 2>/dev/null || exit 69
+    echo "ollama: cannot fetch $OLLAMA_MODEL: is the name right, is there a way out? Trying again in $AGAIN_S s" >&2
+    aside sleep "$AGAIN_S"
+done
+echo "ollama: ready with $OLLAMA_MODEL"
+wait "$server"
