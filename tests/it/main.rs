@@ -25,4 +25,5 @@ mod scripted_engines;
 mod stage;
 mod command_line;
 mod privacy;
+mod stack;
 mod soak;

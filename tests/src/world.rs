@@ -2,6 +2,7 @@
 //!
 //! - [`Engines`]: the real faster-whisper, Ollama and Piper, one set for a test process.
 //! - [`MumbleServer`]: a real murmurd; each one has its own port, folder and certificate.
+//! - [`Store`]: a real Postgres, Redis or Chroma.
 //! - [`Proxy`]: a bad network between a user and its server.
 //! - [`scripted`]: engines that do what a test tells them, for trouble and for time.
 //! - [`question`]: sentences as sound, spoken by the real Piper.
@@ -18,6 +19,7 @@
 mod served;
 mod engines;
 mod murmur;
+mod stores;
 mod chance;
 mod proxy;
 mod elsewhere;
@@ -38,3 +40,4 @@ pub use elsewhere::Elsewhere;
 pub use engines::{Engines, SMALL_MODEL};
 pub use murmur::{Autoban, MumbleServer, Options as MumbleOptions, Release};
 pub use proxy::{Datagram, Direction, Faults, Proxy, Tcp, Udp};
+pub use stores::Store;
