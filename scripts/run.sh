@@ -40,6 +40,7 @@ main() {
     choose_engine whisper WHISPER_URL 5000
     choose_engine piper PIPER_URL 5001
     choose_engine ollama OLLAMA_URL 11434
+    choose_health
     await_servers
     choose_model
     build
@@ -102,6 +103,15 @@ choose_engine() {
         url=http://127.0.0.1:${PORTS[$name]}
     fi
     export "$variable=$url"
+}
+
+# The pages about health go where there is room, unless a port was asked for.
+choose_health() {
+    local port=8080
+    [ -z "${HEALTH_PORT:-}" ] || return 0
+    while port_taken "$port" || spoken_for "$port"; do port=$((port + 1)); done
+    [ "$port" = 8080 ] || say "health: port 8080 is in use; told at 127.0.0.1:$port"
+    export HEALTH_PORT=$port
 }
 
 # --- servers of ours -----------------------------------------------------------------------
@@ -235,6 +245,8 @@ stay() {
     say "    mumble 'mumble://$MUMBLE_HOST:$MUMBLE_PORT/?version=1.3.0'"
     [ -z "${SERVERS[mumble]:-}" ] ||
         say "    the server has signed its certificate itself: accept it when the client asks"
+    say "how it is: curl http://127.0.0.1:$HEALTH_PORT/health, or" \
+        "HEALTH_PORT=$HEALTH_PORT $MUMBLE_AI health"
     say "Ctrl-C ends it; what it logs follows"
     tail -n 20 -f "$RUN/assistant.log" --pid "$ASSISTANT" {ALIVE}>&- &
     READER=$!

@@ -3,6 +3,7 @@
 //! - [`up`]: runs every role that is configured, after a look at the engines.
 //! - [`ask`]: a Mumble user that asks aloud and records the answer.
 //! - [`doctor`]: tries everything that the assistant depends on.
+//! - [`health`]: asks a running assistant how it is.
 //! - [`show`]: the effective settings and where each came from.
 //! - [`trust`]: accepts a Mumble server's present certificate.
 //! - [`sounds`]: makes the prepared sounds anew.
@@ -14,6 +15,7 @@ use service::settings::{Origin, Settings, SettingsError};
 pub mod up;
 pub mod ask;
 pub mod doctor;
+pub mod health;
 pub mod show;
 pub mod trust;
 pub mod sounds;

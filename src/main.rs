@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use bot::EngineError;
 use clap::{Parser, Subcommand};
-use mumble_ai::{Voice, ask, doctor, out, show, sounds, trust, up};
+use mumble_ai::{Voice, ask, doctor, health, out, show, sounds, trust, up};
 use service::EX_USAGE;
+use service::health::ServeError;
 use service::settings::{Settings, SettingsError};
 
 /// A self-hosted voice assistant that lives in Mumble.
@@ -30,6 +31,8 @@ enum Role {
     Ask(ask::Args),
     /// Try everything the assistant depends on; say what is wrong and what to do.
     Doctor(doctor::Args),
+    /// Ask the running assistant how it and the servers it depends on are.
+    Health(health::Args),
     /// Print the settings in force and where each came from.
     Config(show::Args),
     /// Accept the certificate that a Mumble server shows now.
@@ -42,6 +45,7 @@ const EXAMPLES: &str = "\
 Examples:
   mumble-ai doctor                            what is missing?
   mumble-ai up                                run the assistant
+  mumble-ai health                            how is the assistant that runs?
   mumble-ai ask \"What time is it?\"            ask it aloud and record the answer
   mumble-ai ask --wav question.wav --json     the same with a recording, for machines
   MUMBLE_HOST=talk.example mumble-ai config   where does each setting come from?
@@ -80,7 +84,10 @@ fn sentence(error: &anyhow::Error) -> String {
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {
-    let wrong_setting = error.is::<SettingsError>() || error.is::<EngineError>();
+    let cannot_serve = error.downcast_ref::<ServeError>();
+    let wrong_setting = error.is::<SettingsError>()
+        || error.is::<EngineError>()
+        || cannot_serve.is_some_and(ServeError::is_wrong_setting);
     if wrong_setting { EX_USAGE } else { 1 }
 }
 
@@ -103,6 +110,7 @@ async fn play(role: Role, settings: &Settings) -> anyhow::Result<ExitCode> {
         Role::Bot => up::bot(settings).await,
         Role::Ask(args) => ask::run(args, settings).await,
         Role::Doctor(args) => doctor::run(&args, settings).await,
+        Role::Health(args) => health::run(&args, settings).await,
         Role::Config(args) => Ok(show::run(&args, settings)),
         Role::Trust(args) => trust::run(&args, settings).await,
         Role::Sounds(args) => sounds::run(&args, settings).await,

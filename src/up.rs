@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use service::EX_USAGE;
-use service::health::Board;
+use service::health::{Board, Server};
 use service::settings::Settings;
 use tokio_util::sync::CancellationToken;
 
@@ -43,10 +43,11 @@ pub async fn bot(settings: &Settings) -> anyhow::Result<ExitCode> {
     run(bot::Config::from_settings(settings)?).await
 }
 
-/// Runs the assistant until a signal.
+/// Runs the assistant until a signal, and tells about its health until it has ended.
 async fn run(config: bot::Config) -> anyhow::Result<ExitCode> {
     let shutdown = service::shutdown::on_signal().context("signals cannot be listened for")?;
     let board = Board::new(Instant::now());
+    let _pages = Server::start(board.clone(), config.health.address())?;
     supervise(
         "the assistant",
         shutdown.clone(),

@@ -1,6 +1,6 @@
 //! The assistant's settings: one struct for each room of `config/assistant.toml`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -213,6 +213,14 @@ pub struct Health {
     /// Address they listen at.
     #[serde(deserialize_with = "parsed")]
     pub bind: IpAddr,
+}
+
+impl Health {
+    /// Where the pages about health are served.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.bind, self.port)
+    }
 }
 
 #[cfg(test)]

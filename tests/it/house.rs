@@ -13,6 +13,7 @@ const FOLDERS: &[&str] = &["bot", "crates", "src", "tests"];
 const SOCKETS: &[&str] = &[
     "crates/mumble/src/client/connection.rs",
     "crates/mumble/src/client/dial.rs",
+    "crates/service/src/health/serve.rs",
 ];
 
 fn root() -> PathBuf {

@@ -9,6 +9,8 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::served::free_port;
+
 /// How long a test waits for a program that must end: far more than it can take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -41,11 +43,12 @@ pub struct Ran {
 }
 
 impl Program {
-    /// A program that has not been run yet, with these variables in its environment.
+    /// A program that has not been run yet, with these variables in its environment. It tells
+    /// about its health at a port of its own.
     pub fn new(settings: &[(&str, &str)]) -> Self {
         Self {
             home: TempDir::new().expect("there is room for temporary files"),
-            settings: Vec::new(),
+            settings: vec![("HEALTH_PORT".to_owned(), free_port().to_string())],
         }
         .with(settings)
     }
@@ -56,6 +59,13 @@ impl Program {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         self.settings.extend(settings.iter().map(owned));
         self
+    }
+
+    /// Where it tells about its health, such as `http://127.0.0.1:40123`.
+    pub fn health(&self) -> String {
+        let set = |name: &&(String, String)| name.0 == "HEALTH_PORT";
+        let port = self.settings.iter().rfind(set).map(|(_, port)| port);
+        format!("http://127.0.0.1:{}", port.expect("it is set for all"))
     }
 
     /// Writes a file into its home folder and gives the path.

@@ -1,0 +1,254 @@
+//! What is at the moment of the answer, as gauges and counters.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeLabelSet,
+};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::exemplar::Exemplar;
+use prometheus_client::registry::Unit;
+use resilience::{Snapshot, State};
+
+use super::super::board::View;
+use super::super::clock::Clock;
+use super::super::presence::Presence;
+use super::super::verdict::{Status, verdict};
+use crate::settings::without_password;
+
+/// The states of a breaker.
+const STATES: [State; 3] = [State::Closed, State::HalfOpen, State::Open];
+
+/// One server's labels: its service and its address.
+type Labels = Vec<(&'static str, String)>;
+
+/// What is counted of a server.
+type Count = fn(&Snapshot) -> u64;
+
+/// The board as it was read last.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Now(Arc<Mutex<Option<(View, Clock)>>>);
+
+impl Now {
+    pub(super) fn is(&self, view: View, clock: Clock) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((view, clock));
+    }
+}
+
+impl Collector for Now {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((view, clock)) = &*now else {
+            return Ok(());
+        };
+        let mut page = Page(encoder);
+        page.process(view, *clock)?;
+        page.mumble(view)?;
+        page.dependencies(view)
+    }
+}
+
+struct Page<'a>(DescriptorEncoder<'a>);
+
+impl Page<'_> {
+    fn process(&mut self, view: &View, clock: Clock) -> fmt::Result {
+        let started = clock.unix(view.started);
+        let seconds = Some(Unit::Seconds);
+        self.gauge(
+            "start_time",
+            "When the process began, since 1970",
+            seconds.as_ref(),
+            started,
+        )?;
+        let up = clock.age(view.started).as_secs_f64();
+        self.gauge(
+            "uptime",
+            "How long the process has run",
+            seconds.as_ref(),
+            up,
+        )?;
+        let age = clock.age(view.beat).as_secs_f64();
+        let help = "Since the pipeline's loop went round last";
+        self.gauge("heartbeat_age", help, seconds.as_ref(), age)?;
+        let (status, _) = verdict(view, clock);
+        let is = Status::ALL.map(|each| ([("status", each.word())], i64::from(each == status)));
+        self.gauges("status", "1 for what it all comes to", None, is)?;
+        let help = "Turns that have begun.";
+        self.0
+            .encode_descriptor("turns_begun", help, None, MetricType::Counter)?
+            .encode_counter(&view.begun, no_example())
+    }
+
+    fn mumble(&mut self, view: &View) -> fmt::Result {
+        let (joined, failures) = match view.presence {
+            Presence::Joined { .. } => (1, 0),
+            Presence::Away { failures, .. } => (0, failures),
+        };
+        self.gauge(
+            "mumble_joined",
+            "1 while the assistant is in Mumble",
+            None,
+            joined,
+        )?;
+        let help = "Attempts to join in a row that failed";
+        self.gauge("mumble_join_failures", help, None, i64::from(failures))?;
+        let line = &view.line;
+        let help = "1 while voice goes by UDP, 0 while it goes through the TCP tunnel";
+        self.gauge("mumble_udp", help, None, i64::from(line.udp))?;
+        if let Some(ping) = line.ping {
+            let help = "Mean time to the Mumble server and back";
+            let seconds = Some(&Unit::Seconds);
+            self.gauge("mumble_ping", help, seconds, ping.as_secs_f64())?;
+        }
+        let packets = [
+            ("good", line.good),
+            ("late", line.late),
+            ("lost", line.lost),
+            ("dropped", line.dropped),
+        ];
+        self.counters(
+            "mumble_packets",
+            "Datagrams from the Mumble server on this connection, by what became of them; \
+             the late ones are good as well",
+            packets.map(|(fate, count)| ([("fate", fate)], count)),
+        )?;
+        self.gauge(
+            "speakers",
+            "People who speak at this moment",
+            None,
+            view.speakers as i64,
+        )
+    }
+
+    fn dependencies(&mut self, view: &View) -> fmt::Result {
+        let all: Vec<(Labels, &Snapshot)> = view
+            .services
+            .iter()
+            .flat_map(|service| {
+                service.instances.iter().map(|one| {
+                    let address = without_password(one.name.clone());
+                    (
+                        vec![("service", service.name.to_owned()), ("instance", address)],
+                        one,
+                    )
+                })
+            })
+            .collect();
+        let up = all
+            .iter()
+            .map(|(labels, one)| (labels.clone(), i64::from(one.well())));
+        self.gauges("dependency_up", "1 while the server can be asked", None, up)?;
+        let states = all.iter().flat_map(|(labels, one)| {
+            STATES.map(|state| {
+                let mut labels = labels.clone();
+                labels.push(("state", state.as_str().to_owned()));
+                (labels, i64::from(state == one.state))
+            })
+        });
+        self.gauges(
+            "dependency_state",
+            "1 for the state of the server's breaker",
+            None,
+            states,
+        )?;
+        let latencies = all.iter().flat_map(|(labels, one)| {
+            one.latency.into_iter().flat_map(|latency| {
+                [("0.5", latency.p50), ("0.95", latency.p95)].map(|(share, time)| {
+                    let mut labels = labels.clone();
+                    labels.push(("quantile", share.to_owned()));
+                    (labels, time.as_secs_f64())
+                })
+            })
+        });
+        let help = "How long the server's answers took lately";
+        self.gauges("dependency_latency", help, Some(&Unit::Seconds), latencies)?;
+        let in_flight = all
+            .iter()
+            .map(|(labels, one)| (labels.clone(), one.in_flight as i64));
+        self.gauges(
+            "dependency_calls_in_flight",
+            "Calls under way",
+            None,
+            in_flight,
+        )?;
+        let counts: [(&str, &str, Count); 5] = [
+            ("dependency_calls", "Calls let through", |one| one.calls),
+            (
+                "dependency_failures",
+                "Calls that failed or were late",
+                |one| one.failures,
+            ),
+            ("dependency_refused", "Calls not let through", |one| {
+                one.refused
+            }),
+            ("dependency_trips", "How often the breaker opened", |one| {
+                one.trips
+            }),
+            (
+                "dependency_probes",
+                "Trials while the breaker was open",
+                |one| one.probes,
+            ),
+        ];
+        for (name, help, count) in counts {
+            let values = all.iter().map(|(labels, one)| (labels.clone(), count(one)));
+            self.counters(name, help, values)?;
+        }
+        Ok(())
+    }
+
+    fn gauge(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        value: impl EncodeGaugeValue,
+    ) -> fmt::Result {
+        let help = format!("{help}.");
+        self.0
+            .encode_descriptor(name, &help, unit, MetricType::Gauge)?
+            .encode_gauge(&value)
+    }
+
+    fn gauges<L: EncodeLabelSet, V: EncodeGaugeValue>(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        values: impl IntoIterator<Item = (L, V)>,
+    ) -> fmt::Result {
+        let help = format!("{help}.");
+        let mut family = self
+            .0
+            .encode_descriptor(name, &help, unit, MetricType::Gauge)?;
+        for (labels, value) in values {
+            family.encode_family(&labels)?.encode_gauge(&value)?;
+        }
+        Ok(())
+    }
+
+    fn counters<L: EncodeLabelSet, V: EncodeCounterValue>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = (L, V)>,
+    ) -> fmt::Result {
+        let help = format!("{help}.");
+        let mut family = self
+            .0
+            .encode_descriptor(name, &help, None, MetricType::Counter)?;
+        for (labels, value) in values {
+            family
+                .encode_family(&labels)?
+                .encode_counter(&value, no_example())?;
+        }
+        Ok(())
+    }
+}
+
+/// What an example of a count would be, if there were one.
+fn no_example() -> Option<&'static Exemplar<[(&'static str, &'static str); 0], u64>> {
+    None
+}
