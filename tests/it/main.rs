@@ -5,6 +5,7 @@
 mod arrows;
 mod house;
 mod servers;
+mod proxy;
 mod spoken;
 mod strangers;
 mod echo;

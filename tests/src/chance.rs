@@ -15,6 +15,11 @@ impl Chance {
         (self.number() >> 11) as f64 * 100.0 / ((1_u64 << 53) as f64) < percent
     }
 
+    /// Any byte.
+    pub fn byte(&mut self) -> u8 {
+        self.number().to_be_bytes()[0]
+    }
+
     fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

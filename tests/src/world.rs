@@ -3,7 +3,7 @@
 //! - [`Engines`]: the real faster-whisper, Ollama and Piper, one set for a test process.
 //! - [`MumbleServer`]: a real murmurd; each one has its own port, folder and certificate.
 //! - [`Store`]: a real Postgres, Redis or Chroma.
-//! - [`Proxy`]: a bad network between a user and its server.
+//! - [`Proxy`]: a bad network between a user and its server, or an assistant and its engines.
 //! - [`scripted`]: engines that do what a test tells them, for trouble and for time.
 //! - [`question`]: sentences as sound, spoken by the real Piper.
 //! - [`Assistant`]: the one that is tried, in the test's own process.
@@ -39,5 +39,5 @@ pub use chance::Chance;
 pub use elsewhere::Elsewhere;
 pub use engines::{Engines, SMALL_MODEL};
 pub use murmur::{Autoban, MumbleServer, Options as MumbleOptions, Release};
-pub use proxy::{Datagram, Direction, Faults, Proxy, Tcp, Udp};
+pub use proxy::{Datagram, Direction, Faults, Proxy, Request, Tcp, Udp};
 pub use stores::Store;
