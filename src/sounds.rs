@@ -1,9 +1,10 @@
-//! `mumble-ai sounds`: speaks the prepared sentences into Ogg Opus files.
+//! `mumble-ai sounds`: makes the prepared sounds as Ogg Opus files.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use bot::sounds::{Made, Sound};
 use service::settings::Settings;
 
 use crate::{ask, out};
@@ -16,20 +17,23 @@ pub struct Args {
     out: PathBuf,
 }
 
-/// Makes every prepared sound anew with the configured synthesiser.
+/// Makes every prepared sound anew, the sentences with the configured synthesiser.
 ///
 /// # Errors
 /// When the synthesiser does not answer, or a file cannot be written.
 pub async fn run(args: &Args, settings: &Settings) -> anyhow::Result<ExitCode> {
     let config = bot::Config::from_settings(settings)?;
     let voice = bot::engines::tts(&config.piper)?;
-    for (stem, sentence) in bot::sounds::SENTENCES {
-        let spoken = ask::spoken(&*voice, sentence).await?;
-        let path = args.out.join(stem).with_extension("opus");
-        let file = audio::ogg::write(&spoken)?;
+    for sound in Sound::ALL {
+        let (pcm, what) = match sound.made() {
+            Made::Spoken(sentence) => (ask::spoken(&*voice, sentence).await?, sentence),
+            Made::Tone(pcm) => (pcm, "two notes"),
+        };
+        let path = args.out.join(sound.stem()).with_extension("opus");
+        let file = audio::ogg::write(&pcm)?;
         std::fs::write(&path, file)
             .with_context(|| format!("{} cannot be written", path.display()))?;
-        out::line(format_args!("{}: {sentence}", path.display()));
+        out::line(format_args!("{}: {what}", path.display()));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use mumble::{Client, SessionId, Speech, SpeechError, Target, To};
+use mumble::{Client, SessionId, SpeechError, To};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,8 @@ use crate::history::{Histories, Place};
 use crate::manner::Manner;
 use crate::mind::Mind;
 use crate::report::{Report, Stages};
-use crate::sounds::Sound;
+use crate::signs::Signs;
+use crate::sounds::{Quiet, Sound, Sounds};
 use crate::voice::{End, Said, Voice};
 
 /// No answer holds the floor longer than this: the last resort behind every deadline.
@@ -29,6 +30,12 @@ pub(crate) struct Answerer {
     pub(crate) mind: Mind,
     /// Speaks.
     pub(crate) voice: Voice,
+    /// The way to be heard, and what is heard until an answer is.
+    pub(crate) signs: Signs,
+    /// What is said when an engine cannot.
+    pub(crate) sounds: Sounds,
+    /// Knows that an answer is being given.
+    pub(crate) quiet: Quiet,
     /// What was said before; shared by spoken and typed answers.
     pub(crate) histories: Arc<Mutex<Histories>>,
     /// The system message.
@@ -137,6 +144,7 @@ impl Answerer {
         let answerer = self.clone();
         let (speaker, manner) = (ask.speaker(), ask.manner());
         tokio::spawn(async move {
+            let _busy = answerer.quiet.busy();
             let (ended, stages) = timeout(LONGEST_ANSWER, answerer.answer(ask, &interrupted))
                 .await
                 .unwrap_or((Ended::Silent("the answer took too long"), None));
@@ -179,7 +187,7 @@ impl Answerer {
             .histories()
             .prompt(asked, place, &self.system, who, text);
         let sentences = self.mind.think(prompt);
-        let line = self.line(speaker, manner);
+        let line = self.signs.line(speaker, manner);
         let Said {
             heard,
             end,
@@ -230,23 +238,15 @@ impl Answerer {
         sound: Sound,
         interrupted: &CancellationToken,
     ) -> Ended {
-        let Some(pcm) = sound.pcm() else {
+        let Some(pcm) = self.sounds.pcm(sound) else {
             self.type_out(speaker, manner, sound.sentence());
             return Ended::Answered;
         };
-        let line = self.line(speaker, manner);
+        let line = self.signs.line(speaker, manner);
         match self.voice.play(pcm, line, interrupted).await {
             End::Interrupted => Ended::Interrupted { unanswered: None },
             End::NoLine(error) => Ended::without_a_line(error),
             End::Complete | End::NoThought(_) | End::NoVoice { .. } => Ended::Answered,
-        }
-    }
-
-    /// The way to those who are to hear an answer to `speaker`.
-    fn line(&self, speaker: SessionId, manner: Manner) -> Speech {
-        match manner {
-            Manner::Aloud => self.client.speak(),
-            Manner::Whispered => self.client.speak_to(Target::Users(vec![speaker])),
         }
     }
 

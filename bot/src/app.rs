@@ -21,6 +21,8 @@ use crate::mind::{Deadlines, Mind};
 use crate::presence::Presence;
 use crate::recogniser::Recogniser;
 use crate::report::Report;
+use crate::signs::Signs;
+use crate::sounds::{Quiet, Remaker, Sounds};
 use crate::typed::TypedLane;
 use crate::voice::Voice;
 
@@ -56,12 +58,24 @@ pub async fn run(
         next_token: config.ollama.next_token,
     };
     let mind = Mind::new(chat, engines::options(&config.ollama), deadlines);
-    let voice = Voice::new(tts, config.piper.deadline);
+    let voice = Voice::new(Arc::clone(&tts), config.piper.deadline);
 
     // The Mumble user.
     let (client, events) = mumble::join(user(&config), shutdown.child_token());
     tokio::spawn(health::tell_presence(client.clone(), board.clone()));
     tell_about(&client, &config).await;
+
+    // What is heard when an engine cannot speak or think, or is slow.
+    let sounds = Sounds::open(config.state_dir.join("sounds"), timbre(&config));
+    let quiet = Quiet::new();
+    let signs = Signs::new(client.clone(), sounds.clone(), config.turn.filler_after);
+    tokio::spawn(signs.clone().run(shutdown.clone()));
+    let remaker = Remaker {
+        tts,
+        sounds: sounds.clone(),
+        quiet: quiet.clone(),
+    };
+    tokio::spawn(remaker.run(shutdown.clone()));
 
     // What was said, who is meant, whose turn it is.
     let histories = Histories::new(config.assistant.history_turns, config.assistant.session);
@@ -85,6 +99,9 @@ pub async fn run(
         client: client.clone(),
         mind: mind.clone(),
         voice,
+        signs: signs.clone(),
+        sounds,
+        quiet: quiet.clone(),
         histories: Arc::new(Mutex::new(histories)),
         system: Arc::clone(&system),
     };
@@ -98,6 +115,8 @@ pub async fn run(
         addressing,
         floor,
         answerer,
+        signs,
+        quiet,
         outcomes: mpsc::channel(ON_THE_WAY),
         present: Present::default(),
         presence: Presence::default(),
@@ -137,6 +156,22 @@ async fn tell_about(client: &Client, config: &Config) {
         Ok(()) | Err(ActError::NotJoined) => {}
         Err(error) => tracing::warn!(%error, "the comment could not be set"),
     }
+}
+
+/// All settings that make the synthesiser's voice another one.
+fn timbre(config: &Config) -> String {
+    let piper = &config.piper;
+    format!(
+        "{:?}",
+        (
+            &piper.url,
+            &piper.dialect,
+            &piper.model,
+            &piper.voice,
+            piper.length_scale,
+            piper.noise_scale,
+        )
+    )
 }
 
 /// The system message: persona and name. The same text at every turn, so that the model's prompt cache keeps it.

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::address::{Addressing, Verdict};
 use crate::answer::{Answerer, Ask, Ended, Outcome, Question};
 use crate::discreet::Discreet as _;
-use crate::ear::{Ears, Noticed, Utterance};
+use crate::ear::{Ears, Noticed, Over, Utterance};
 use crate::errand::Errand;
 use crate::floor::Floor;
 use crate::health::{self, HEARTBEAT};
@@ -27,6 +27,8 @@ use crate::history::Place;
 use crate::manner::Manner;
 use crate::presence::Presence;
 use crate::report::Report;
+use crate::signs::Signs;
+use crate::sounds::Quiet;
 use crate::typed::{Sent, Typed, TypedLane, private_place};
 
 /// Everything one conversation is made of; wired in [`crate::app`].
@@ -38,6 +40,10 @@ pub(crate) struct Conversation {
     pub(crate) addressing: Addressing,
     pub(crate) floor: Floor<Ask>,
     pub(crate) answerer: Answerer,
+    /// What is heard while an answer is waited for.
+    pub(crate) signs: Signs,
+    /// Knows when somebody speaks.
+    pub(crate) quiet: Quiet,
     pub(crate) outcomes: (mpsc::Sender<Outcome>, mpsc::Receiver<Outcome>),
     pub(crate) typed: TypedLane,
     pub(crate) present: Present,
@@ -103,6 +109,7 @@ impl Conversation {
                     self.handle_noticed(now, speaker, noticed);
                 }
                 for (ask, dropped) in self.floor.expire(now) {
+                    self.signs.settle(ask.speaker());
                     not_answered(ask.speaker(), dropped.reason());
                 }
             }
@@ -117,6 +124,7 @@ impl Conversation {
     fn handle_mumble(&mut self, now: Instant, event: mumble::Event) {
         match event {
             mumble::Event::Heard(heard) => {
+                self.quiet.disturb();
                 for noticed in self.ears.hear(now, &heard) {
                     self.handle_noticed(now, heard.speaker, noticed);
                 }
@@ -152,13 +160,28 @@ impl Conversation {
     /// A speaker began, ended, or said nothing after all.
     fn handle_noticed(&mut self, now: Instant, speaker: SessionId, noticed: Noticed) {
         match noticed {
-            Noticed::Started => self.interrupt_answer_to(speaker),
-            Noticed::Ended => {}
+            Noticed::Started => {
+                self.signs.hush(speaker);
+                self.interrupt_answer_to(speaker);
+            }
+            Noticed::Ended(over) => self.handle_over(speaker, over),
             Noticed::Nothing => self.nothing_came(now, speaker),
             Noticed::Overrun => {
                 not_answered(speaker, "too many turns are being transcribed");
+                self.signs.settle(speaker);
                 self.nothing_came(now, speaker);
             }
+        }
+    }
+
+    /// A turn has ended, its words are still unknown: who surely talks to us waits from now on.
+    fn handle_over(&self, speaker: SessionId, over: Over) {
+        let people = self.client.roster().others_in_my_channel().count();
+        let verdict = self
+            .addressing
+            .decide(speaker, over.began, over.manner, "", people);
+        if verdict == Verdict::Ours {
+            self.signs.expect(speaker, over.manner, over.question_end);
         }
     }
 
@@ -215,6 +238,7 @@ impl Conversation {
                 Ask::Unheard(speaker, manner)
             }
         };
+        self.signs.expect(speaker, manner, times.question_end);
         self.offer(now, ask);
     }
 
@@ -226,6 +250,7 @@ impl Conversation {
             ask = together;
         }
         if let Some((ask, dropped)) = self.floor.offer(now, speaker, ask, Ask::join) {
+            self.signs.settle(ask.speaker());
             not_answered(ask.speaker(), dropped.reason());
         }
     }
@@ -241,7 +266,7 @@ impl Conversation {
         self.addressing.answered(speaker, manner, now);
         self.floor.release();
         match ended {
-            Ended::Answered => {}
+            Ended::Answered => self.signs.settle(speaker),
             // They left, or the connection did: nobody is there to go on.
             Ended::Interrupted { .. } if self.client.roster().user(speaker).is_none() => {
                 not_answered(speaker, "speaker left");
@@ -252,7 +277,10 @@ impl Conversation {
                     self.present.unanswered.insert(speaker, question);
                 }
             }
-            Ended::Silent(reason) => not_answered(speaker, reason),
+            Ended::Silent(reason) => {
+                self.signs.settle(speaker);
+                not_answered(speaker, reason);
+            }
         }
         if let Some(stages) = report.stages {
             stages.log(speaker);
@@ -323,6 +351,7 @@ impl Conversation {
 
     fn say_nothing(&mut self, now: Instant, speaker: SessionId, reason: &'static str) {
         not_answered(speaker, reason);
+        self.signs.settle(speaker);
         self.nothing_came(now, speaker);
     }
 
@@ -330,6 +359,7 @@ impl Conversation {
     fn nothing_came(&mut self, now: Instant, speaker: SessionId) {
         self.floor.nothing_came(speaker);
         if let Some(question) = self.present.unanswered.remove(&speaker) {
+            self.signs.expect(speaker, question.manner, now);
             self.offer(now, Ask::Question(question));
         }
     }
@@ -338,6 +368,7 @@ impl Conversation {
         self.ears.forget(speaker);
         self.addressing.forget(speaker);
         self.present.unanswered.remove(&speaker);
+        self.signs.hush(speaker);
         self.interrupt_answer_to(speaker);
         for (ask, dropped) in self.floor.leave(speaker) {
             not_answered(ask.speaker(), dropped.reason());
@@ -349,6 +380,7 @@ impl Conversation {
         self.ears.forget_all();
         self.addressing.forget_all();
         self.present.unanswered.clear();
+        self.signs.forget_all();
         if let Some(interrupt) = &self.present.interrupt {
             interrupt.cancel();
         }

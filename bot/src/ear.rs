@@ -57,9 +57,20 @@ pub(crate) enum Noticed {
     /// It was no speech after all.
     Nothing,
     /// A turn has ended; its [`Utterance`] follows.
-    Ended,
+    Ended(Over),
     /// A turn has ended, but too many are being transcribed: it is lost.
     Overrun,
+}
+
+/// What is known of a turn that has ended before its words are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Over {
+    /// When its speaker began.
+    pub(crate) began: Instant,
+    /// When the talk key's release arrived, or else the last voice.
+    pub(crate) question_end: Instant,
+    /// How they spoke.
+    pub(crate) manner: Manner,
 }
 
 /// A turn, written down.
@@ -280,7 +291,11 @@ impl Ears {
             // The conversation has ended: nobody is there to hear it.
             out.send(utterance).await.ok();
         });
-        Noticed::Ended
+        Noticed::Ended(Over {
+            began,
+            question_end,
+            manner,
+        })
     }
 }
 

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use audio::Pcm;
 use futures::StreamExt as _;
-use mumble::{Speech, SpeechError};
+use mumble::SpeechError;
 use speech::tts::{Tts, TtsError};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::line::Line;
 use crate::mind::{MindError, Sentence};
 use crate::script::Script;
 use crate::sentence::speakable;
@@ -99,7 +100,7 @@ impl Voice {
     pub(crate) async fn say(
         &self,
         mut sentences: mpsc::Receiver<Result<Sentence, MindError>>,
-        mut line: Speech,
+        mut line: Line,
         interrupted: &CancellationToken,
     ) -> Said {
         let mut script = Script::default();
@@ -163,7 +164,7 @@ impl Voice {
     pub(crate) async fn play(
         &self,
         sound: Pcm,
-        mut line: Speech,
+        mut line: Line,
         interrupted: &CancellationToken,
     ) -> End {
         let pushed = tokio::select! {
@@ -180,7 +181,7 @@ impl Voice {
     async fn speak(
         &self,
         text: &str,
-        line: &mut Speech,
+        line: &mut Line,
         script: &mut Script,
         times: &mut Times,
     ) -> Result<(), Stop> {
@@ -201,19 +202,19 @@ impl Voice {
 }
 
 /// Lets the line play what it holds.
-async fn play_out(line: Speech, end: End, interrupted: &CancellationToken) -> (Duration, End) {
-    let mut playing = line.finish();
+async fn play_out(line: Line, end: End, interrupted: &CancellationToken) -> (Duration, End) {
+    let mut tail = line.finish();
     tokio::select! {
         biased;
         () = interrupted.cancelled() => {}
-        done = playing.done() => {
+        done = tail.done() => {
             return match done {
                 Ok(sound) => (sound, end),
-                Err(error) => (playing.stop(), End::NoLine(error)),
+                Err(error) => (tail.stop(), End::NoLine(error)),
             };
         }
     }
-    (playing.stop(), End::Interrupted)
+    (tail.stop(), End::Interrupted)
 }
 
 /// The sentences that can no longer be spoken: they are typed instead.

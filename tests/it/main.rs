@@ -11,6 +11,7 @@ mod strangers;
 mod echo;
 mod interruption;
 mod company;
+mod degradation;
 mod typed;
 mod trouble;
 mod joining;

@@ -4,6 +4,7 @@ use std::f64::consts::TAU;
 use std::time::Duration;
 
 use audio::Pcm;
+use bot::sounds::Sound;
 use serde_json::Value;
 use world::scripted::{self, Reply, Scripted, SttDialect, TtsDialect};
 use world::{Assistant, Caller, MumbleOptions, MumbleServer, SMALL_MODEL, Urls};
@@ -90,11 +91,16 @@ impl Stage {
             .collect()
     }
 
-    /// The texts that the synthesiser was given, oldest first.
+    /// The texts of answers that the synthesiser was given, oldest first.
     pub(crate) fn spoken(&self) -> Vec<String> {
         let seen = self.tts.seen();
         let texts = seen.iter().map(|request| request.json["text"].as_str());
-        texts.map(|text| text.unwrap().to_owned()).collect()
+        // In a quiet hour the prepared sentences are made in the present voice: no answers.
+        let prepared = |text: &str| Sound::ALL.iter().any(|sound| sound.sentence() == text);
+        texts
+            .map(|text| text.unwrap().to_owned())
+            .filter(|text| !prepared(text))
+            .collect()
     }
 }
 
