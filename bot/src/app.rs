@@ -23,6 +23,7 @@ use crate::recogniser::Recogniser;
 use crate::report::Report;
 use crate::signs::Signs;
 use crate::sounds::{Quiet, Remaker, Sounds};
+use crate::stores;
 use crate::typed::TypedLane;
 use crate::voice::Voice;
 
@@ -62,6 +63,7 @@ pub async fn run(
 
     // The Mumble user.
     let (client, events) = mumble::join(user(&config), shutdown.child_token());
+    stores::watch(&config, &board, &shutdown);
     tokio::spawn(health::tell_presence(client.clone(), board.clone()));
     tell_about(&client, &config).await;
 

@@ -29,6 +29,7 @@ mod typed;
 mod errand;
 mod presence;
 mod health;
+mod stores;
 mod report;
 mod discreet;
 
