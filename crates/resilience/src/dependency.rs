@@ -212,16 +212,12 @@ impl Dependency {
         if self.state() != State::Closed {
             return Err(Refused::Open);
         }
+        // Should the engine be given up meanwhile, the call that showed it frees a place: whoever
+        // takes it is refused by the breaker and passes it on.
         let _queued = inner.queue.try_acquire().map_err(|_| Refused::Busy)?;
-        let mut state = inner.state.subscribe();
-        tokio::select! {
-            biased;
-            _ = state.wait_for(|state| *state != State::Closed) => Err(Refused::Open),
-            place = inner.places.acquire() => {
-                place.expect("the places are never closed").forget();
-                Ok(())
-            }
-        }
+        let place = inner.places.acquire().await;
+        place.expect("the places are never closed").forget();
+        Ok(())
     }
 
     /// Uses a place that was taken.
