@@ -335,7 +335,7 @@ async fn a_call_that_is_dropped_counts_against_nobody_and_frees_its_place() {
     let (chain, engines) = chain(&["only"]);
     engines[0].becomes(Manner::Hangs);
     for _ in 0..20 {
-        let call = timeout(Duration::from_secs(1), ask(&chain));
+        let call = tokio::time::timeout(Duration::from_secs(1), ask(&chain));
         assert!(call.await.is_err());
     }
     let only = chain.links()[0]
