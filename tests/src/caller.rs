@@ -226,6 +226,18 @@ impl Caller {
         .await
     }
 
+    /// Waits for the first sound of `name` that comes after `since`, and says when it came. What
+    /// it heard stays for [`Caller::hears`].
+    pub async fn hears_after(&self, name: &str, since: Instant) -> Instant {
+        self.until("heard", |log| {
+            let of = log.heard.iter().filter(|(who, _)| who == name);
+            let sound = of.filter(|(_, piece)| !piece.pcm.is_empty());
+            let mut times = sound.map(|(_, piece)| piece.received);
+            times.find(|&received| received > since)
+        })
+        .await
+    }
+
     /// Waits until it has heard this much of what `name` is saying.
     pub async fn hears_first(&self, name: &str, much: Duration) {
         let from = self.begins(name).await;
