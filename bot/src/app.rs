@@ -24,10 +24,11 @@ use crate::report::Report;
 use crate::signs::Signs;
 use crate::sounds::{Quiet, Remaker, Sounds};
 use crate::stores;
+use crate::turns::{Bounds, Numbers, Turns};
 use crate::typed::TypedLane;
 use crate::voice::Voice;
 
-/// Utterances and outcomes on their way to the loop; it takes them at once, so a full channel
+/// Utterances on their way to the loop; it takes them at once, so a full channel
 /// only makes a task wait.
 const ON_THE_WAY: usize = 16;
 
@@ -95,7 +96,8 @@ pub async fn run(
         max: config.turn.max,
         ..speech::turn::Config::default()
     };
-    let ears = Ears::new(turns, recogniser, said);
+    let numbers = Numbers::default();
+    let ears = Ears::new(turns, recogniser, numbers.clone(), said);
     let system = system_message(&config);
     let answerer = Answerer {
         client: client.clone(),
@@ -109,17 +111,18 @@ pub async fn run(
     };
     tokio::spawn(warm(mind, system, shutdown.clone()));
     let conversation = Conversation {
-        typed: TypedLane::new(answerer.clone()),
+        typed: TypedLane::default(),
         client,
         events,
         ears,
         utterances,
         addressing,
+        turns: Turns::new(Bounds::new(&config)),
+        numbers,
         floor,
         answerer,
         signs,
         quiet,
-        outcomes: mpsc::channel(ON_THE_WAY),
         present: Present::default(),
         presence: Presence::default(),
         names,

@@ -11,25 +11,30 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use mumble::{ChannelId, Client, Events, RosterChange, SessionId, TextMessage, TextScope, To};
+use mumble::{ChannelId, Client, Events, RosterChange, SessionId};
 use service::health::Board;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::{Addressing, Verdict};
-use crate::answer::{Answerer, Ask, Ended, Outcome, Question};
+use crate::answer::{Answerer, InHand, News};
+use crate::ask::{Ask, Question};
 use crate::discreet::Discreet as _;
-use crate::ear::{Ears, Noticed, Over, Utterance};
-use crate::errand::Errand;
+use crate::ear::{Ears, Noticed, Utterance};
 use crate::floor::Floor;
 use crate::health::{self, HEARTBEAT};
 use crate::history::Place;
 use crate::manner::Manner;
 use crate::presence::Presence;
+use crate::recogniser::EarError;
 use crate::report::Report;
 use crate::signs::Signs;
 use crate::sounds::Quiet;
-use crate::typed::{Sent, Typed, TypedLane, private_place};
+use crate::turns::{About, Fault, Numbers, Outcome, State, TurnId, Turns};
+use crate::typed::{TypedLane, Written, private_place};
+
+mod endings;
+mod texts;
 
 /// Everything one conversation is made of; wired in [`crate::app`].
 pub(crate) struct Conversation {
@@ -38,13 +43,14 @@ pub(crate) struct Conversation {
     pub(crate) ears: Ears,
     pub(crate) utterances: mpsc::Receiver<Utterance>,
     pub(crate) addressing: Addressing,
+    pub(crate) turns: Turns,
+    pub(crate) numbers: Numbers,
     pub(crate) floor: Floor<Ask>,
     pub(crate) answerer: Answerer,
     /// What is heard while an answer is waited for.
     pub(crate) signs: Signs,
     /// Knows when somebody speaks.
     pub(crate) quiet: Quiet,
-    pub(crate) outcomes: (mpsc::Sender<Outcome>, mpsc::Receiver<Outcome>),
     pub(crate) typed: TypedLane,
     pub(crate) present: Present,
     pub(crate) presence: Presence,
@@ -60,8 +66,7 @@ pub(crate) struct Conversation {
 /// The answer being given, and what it left open.
 #[derive(Debug, Default)]
 pub(crate) struct Present {
-    /// Ends the present answer.
-    interrupt: Option<CancellationToken>,
+    answer: Option<InHand>,
     /// Questions whose answers were broken off before a sound: they are asked again together
     /// with what their speaker says next.
     unanswered: HashMap<SessionId, Question>,
@@ -71,7 +76,9 @@ pub(crate) struct Present {
 enum Event {
     Mumble(mumble::Event),
     Said(Utterance),
-    Answered(Outcome),
+    /// Of the answer in hand.
+    Answer(News),
+    Written(Written),
     TimePassed,
     Heartbeat,
 }
@@ -84,34 +91,39 @@ impl Conversation {
             let deadline = self.deadline();
             let event = tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return,
-                Some(outcome) = self.outcomes.1.recv() => Event::Answered(outcome),
+                () = shutdown.cancelled() => break,
+                news = self.present.news() => Event::Answer(news),
+                written = self.typed.written() => Event::Written(written),
                 event = self.events.next() => match event {
                     Some(event) => Event::Mumble(event),
-                    None => return,
+                    None => break,
                 },
                 Some(utterance) = self.utterances.recv() => Event::Said(utterance),
                 () = sleep_until(deadline) => Event::TimePassed,
                 _ = heartbeat.tick() => Event::Heartbeat,
             };
-            self.handle(Instant::now(), event);
-            self.answer_next(Instant::now());
+            let now = Instant::now();
+            self.handle(now, event);
+            self.answer_next(now);
         }
+        self.end_all(Instant::now(), Outcome::Ended);
     }
 
     fn handle(&mut self, now: Instant, event: Event) {
         match event {
             Event::Mumble(event) => self.handle_mumble(now, event),
             Event::Said(utterance) => self.handle_utterance(now, utterance),
-            Event::Answered(outcome) => self.handle_outcome(now, outcome),
+            Event::Answer(News::Sounds) => self.handle_sounding(now),
+            Event::Answer(News::Ended(given)) => self.handle_given(now, given),
+            Event::Written(written) => self.handle_written(now, written),
             Event::TimePassed => {
                 for (speaker, noticed) in self.ears.handle_timeout(now) {
                     self.handle_noticed(now, speaker, noticed);
                 }
                 for (ask, dropped) in self.floor.expire(now) {
-                    self.signs.settle(ask.speaker());
-                    not_answered(ask.speaker(), dropped.reason());
+                    self.end(now, ask.turn(), dropped.into());
                 }
+                self.strike(now);
             }
             Event::Heartbeat => {
                 self.board.beat(now);
@@ -130,7 +142,9 @@ impl Conversation {
                 }
             }
             mumble::Event::Text(message) => self.handle_text(now, message),
-            mumble::Event::Roster(RosterChange::UserLeft { session }) => self.handle_left(session),
+            mumble::Event::Roster(RosterChange::UserLeft { session }) => {
+                self.handle_left(now, session);
+            }
             mumble::Event::Roster(_) => {}
             mumble::Event::Joined { me, server } => {
                 tracing::info!(session = me.0, server = %server.release, "joined");
@@ -147,7 +161,7 @@ impl Conversation {
                 if unsent > 0 {
                     tracing::warn!(unsent, "texts were lost with the connection");
                 }
-                self.forget_everybody();
+                self.forget_everybody(now);
             }
             mumble::Event::Astray { wanted } => {
                 tracing::warn!(wanted, "the channel to return to is gone or closed");
@@ -164,194 +178,136 @@ impl Conversation {
                 self.signs.hush(speaker);
                 self.interrupt_answer_to(speaker);
             }
-            Noticed::Ended(over) => self.handle_over(speaker, over),
             Noticed::Nothing => self.nothing_came(now, speaker),
-            Noticed::Overrun => {
-                not_answered(speaker, "too many turns are being transcribed");
-                self.signs.settle(speaker);
-                self.nothing_came(now, speaker);
+            Noticed::Ended(turn, about) => {
+                self.begin(now, turn, about, State::Recognising);
+                // The words are still unknown: who surely talks to us waits from now on.
+                if self.is_ours(about, "") {
+                    self.signs.expect(speaker, about.manner, about.over);
+                }
+            }
+            Noticed::Overrun(turn, about) => {
+                self.begin(now, turn, about, State::Recognising);
+                self.say_nothing(now, turn, speaker, Outcome::Overrun);
             }
         }
     }
 
-    /// A turn has ended, its words are still unknown: who surely talks to us waits from now on.
-    fn handle_over(&self, speaker: SessionId, over: Over) {
-        let people = self.client.roster().others_in_my_channel().count();
-        let verdict = self
-            .addressing
-            .decide(speaker, over.began, over.manner, "", people);
-        if verdict == Verdict::Ours {
-            self.signs.expect(speaker, over.manner, over.question_end);
-        }
-    }
-
     fn interrupt_answer_to(&self, speaker: SessionId) {
-        if self.floor.answering() == Some(speaker)
-            && let Some(interrupt) = &self.present.interrupt
+        if let Some(answer) = &self.present.answer
+            && answer.speaker == speaker
         {
-            interrupt.cancel();
+            answer.cues.interrupted.cancel();
         }
     }
 
     /// A turn was written down: is it for us?
     fn handle_utterance(&mut self, now: Instant, utterance: Utterance) {
         let Utterance {
-            speaker,
-            began,
-            manner,
+            turn,
+            about,
             text,
             times,
         } = utterance;
+        let About {
+            speaker, manner, ..
+        } = about;
+        if self.turns.state(turn) != Some(State::Recognising) {
+            // It has ended while it was written down.
+            return;
+        }
         let roster = self.client.roster();
         let Some(user) = roster.user(speaker) else {
-            not_answered(speaker, "speaker left");
+            self.end(now, turn, Outcome::Left);
             return;
-        };
-        let people = roster.others_in_my_channel().count();
-        let for_us = |text: &str| {
-            self.addressing.decide(speaker, began, manner, text, people) == Verdict::Ours
         };
         let place = match manner {
             Manner::Aloud => Place::Channel,
             Manner::Whispered => private_place(speaker, user.hash.as_deref()),
         };
-        let ask = match text {
-            Ok(Some(text)) if for_us(&text) => {
-                tracing::trace!(speaker = speaker.0, text, "heard");
-                Ask::Question(Question {
-                    speaker,
-                    who: user.name.clone(),
-                    text,
-                    manner,
-                    place,
-                    times,
-                })
-            }
-            Ok(Some(_)) => return self.say_nothing(now, speaker, "not addressed to the assistant"),
-            Ok(None) => return self.say_nothing(now, speaker, "no words in it"),
+        let text = match text {
+            Ok(Some(text)) if self.is_ours(about, &text) => text,
+            Ok(Some(_)) => return self.say_nothing(now, turn, speaker, Outcome::NotAddressed),
+            Ok(None) => return self.say_nothing(now, turn, speaker, Outcome::NoWords),
             Err(error) => {
                 tracing::warn!(error = error.for_the_log(), "recogniser failed");
-                // Nobody knows what was said, so only those who surely talk to us get an apology.
-                if !for_us("") {
-                    return self.say_nothing(now, speaker, "recogniser failed");
+                if matches!(error, EarError::Broken) {
+                    self.turns.fail(now, turn, Fault::Broken);
                 }
-                Ask::Unheard(speaker, manner)
+                return self.excuse_unheard(now, turn, about);
             }
         };
-        self.signs.expect(speaker, manner, times.question_end);
-        self.offer(now, ask);
+        tracing::trace!(speaker = speaker.0, text, "heard");
+        self.signs.expect(speaker, manner, about.over);
+        self.offer(
+            now,
+            Ask::Question(Question {
+                turn,
+                speaker,
+                who: user.name.clone(),
+                text,
+                manner,
+                place,
+                times,
+            }),
+        );
+    }
+
+    /// Whether these words of theirs are for us. Without words, whether whatever they said is.
+    fn is_ours(&self, about: About, text: &str) -> bool {
+        let About {
+            speaker,
+            began,
+            manner,
+            ..
+        } = about;
+        let people = self.client.roster().others_in_my_channel().count();
+        let verdict = self.addressing.decide(speaker, began, manner, text, people);
+        verdict == Verdict::Ours
     }
 
     fn offer(&mut self, now: Instant, mut ask: Ask) {
         let speaker = ask.speaker();
+        let mut joined = None;
         if let Some(earlier) = self.present.unanswered.remove(&speaker) {
             let mut together = Ask::Question(earlier);
-            together.join(ask);
+            joined = Some(together.join(ask));
             ask = together;
         }
-        if let Some((ask, dropped)) = self.floor.offer(now, speaker, ask, Ask::join) {
-            self.signs.settle(ask.speaker());
-            not_answered(ask.speaker(), dropped.reason());
+        self.turns.enter(now, ask.turn(), State::Waiting);
+        let mut in_the_queue = None;
+        let dropped = self.floor.offer(now, speaker, ask, |earlier, later| {
+            in_the_queue = Some(earlier.join(later));
+        });
+        for turn in joined.into_iter().chain(in_the_queue) {
+            self.end(now, turn, Outcome::Joined);
         }
-    }
-
-    fn handle_outcome(&mut self, now: Instant, outcome: Outcome) {
-        let Outcome {
-            ended,
-            manner,
-            report,
-        } = outcome;
-        let speaker = report.speaker;
-        self.present.interrupt = None;
-        self.addressing.answered(speaker, manner, now);
-        self.floor.release();
-        match ended {
-            Ended::Answered => self.signs.settle(speaker),
-            // They left, or the connection did: nobody is there to go on.
-            Ended::Interrupted { .. } if self.client.roster().user(speaker).is_none() => {
-                not_answered(speaker, "speaker left");
-            }
-            Ended::Interrupted { unanswered } => {
-                self.floor.yield_to(speaker, now);
-                if let Some(question) = unanswered {
-                    self.present.unanswered.insert(speaker, question);
-                }
-            }
-            Ended::Silent(reason) => {
-                self.signs.settle(speaker);
-                not_answered(speaker, reason);
-            }
-        }
-        if let Some(stages) = report.stages {
-            stages.log(speaker);
-        }
-        if let Some(reports) = &self.reports {
-            // Whoever measures reads in time, or misses a line.
-            reports.try_send(report).ok();
+        if let Some((ask, dropped)) = dropped {
+            self.end(now, ask.turn(), dropped.into());
         }
     }
 
     fn answer_next(&mut self, now: Instant) {
         if let Some(ask) = self.floor.next(now) {
-            let interrupt = CancellationToken::new();
-            self.present.interrupt = Some(interrupt.clone());
-            self.answerer.start(ask, interrupt, self.outcomes.0.clone());
+            self.start(now, ask);
+        }
+        if let Some(turn) = self.typed.next(&self.answerer) {
+            self.turns.enter(now, turn, State::Writing);
         }
     }
 
-    fn handle_text(&mut self, now: Instant, message: TextMessage) {
-        let TextMessage {
-            from,
-            from_name,
-            to,
-            text,
-        } = message;
-        let roster = self.client.roster();
-        // The server's own notices have no author; and nobody answers themselves.
-        let Some(session) = from.filter(|&from| roster.me().is_some_and(|me| me.session != from))
-        else {
-            return;
+    /// Starts an answer; the floor is its speaker's.
+    fn start(&mut self, now: Instant, ask: Ask) {
+        let state = match ask {
+            Ask::Question(_) => State::Thinking,
+            Ask::Excuse(_) => State::Excusing,
         };
-        if text.trim().is_empty() {
-            return;
-        }
-        let errand = Errand::in_text(&text, self.names.iter().map(String::as_str));
-        let (place, to) = match to {
-            TextScope::Private => {
-                let hash = roster.user(session).and_then(|user| user.hash.as_deref());
-                (private_place(session, hash), To::User(session))
-            }
-            TextScope::Channel(channel) => {
-                let people = roster.others_in_my_channel().count();
-                if self
-                    .addressing
-                    .decide(session, now, Manner::Aloud, &text, people)
-                    != Verdict::Ours
-                {
-                    return not_answered(session, "not addressed to the assistant");
-                }
-                // Who is sent away answers where it will be read.
-                let to = errand.map_or(To::Channel(channel), |_| To::User(session));
-                (Place::Channel, to)
-            }
-        };
-        let errand = errand.zip(self.home).map(|(errand, home)| Sent {
-            errand,
-            by: session,
-            home,
-        });
-        self.typed.ask(Typed {
-            who: from_name,
-            text,
-            place,
-            to,
-            errand,
-        });
+        self.turns.enter(now, ask.turn(), state);
+        self.present.answer = Some(self.answerer.start(ask));
     }
 
-    fn say_nothing(&mut self, now: Instant, speaker: SessionId, reason: &'static str) {
-        not_answered(speaker, reason);
-        self.signs.settle(speaker);
+    fn say_nothing(&mut self, now: Instant, turn: TurnId, speaker: SessionId, why: Outcome) {
+        self.end(now, turn, why);
         self.nothing_came(now, speaker);
     }
 
@@ -364,43 +320,24 @@ impl Conversation {
         }
     }
 
-    fn handle_left(&mut self, speaker: SessionId) {
-        self.ears.forget(speaker);
-        self.addressing.forget(speaker);
-        self.present.unanswered.remove(&speaker);
-        self.signs.hush(speaker);
-        self.interrupt_answer_to(speaker);
-        for (ask, dropped) in self.floor.leave(speaker) {
-            not_answered(ask.speaker(), dropped.reason());
-        }
-    }
-
-    /// The connection is gone, and with it every session number.
-    fn forget_everybody(&mut self) {
-        self.ears.forget_all();
-        self.addressing.forget_all();
-        self.present.unanswered.clear();
-        self.signs.forget_all();
-        if let Some(interrupt) = &self.present.interrupt {
-            interrupt.cancel();
-        }
-        for (ask, dropped) in self.floor.clear() {
-            not_answered(ask.speaker(), dropped.reason());
-        }
-    }
-
     fn deadline(&self) -> Option<Instant> {
         self.ears
             .deadline()
             .into_iter()
             .chain(self.floor.deadline())
+            .chain(self.turns.deadline())
             .min()
     }
 }
 
-/// A turn ends in speech or in exactly one logged reason; this is the reason.
-fn not_answered(speaker: SessionId, reason: &'static str) {
-    tracing::info!(speaker = speaker.0, reason, "turn not answered");
+impl Present {
+    /// What comes next of the answer in hand. May be dropped and called again.
+    async fn news(&mut self) -> News {
+        match &mut self.answer {
+            Some(answer) => answer.news().await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

@@ -3,18 +3,18 @@
 //! Recognition begins at each pause on what is there. When the turn then ends without another
 //! word, that draft is the transcript; when the speaker goes on, it is thrown away.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use audio::Pcm;
 use mumble::{Heard, SessionId};
-use speech::stt::Transcript;
 use speech::turn::{Endpointer, Event, Reason, Turn};
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::manner::Manner;
 use crate::recogniser::{EarError, Recogniser, words};
+use crate::turns::{About, Numbers, TurnId, Way};
 
 /// Finished turns that may wait for their transcripts; a further one is dropped, and said so.
 const TURNS_AT_ONCE: usize = 8;
@@ -28,7 +28,9 @@ pub(crate) struct Ears {
     ears: HashMap<SessionId, Ear>,
     turns: speech::turn::Config,
     recogniser: Recogniser,
-    transcribing: JoinSet<()>,
+    numbers: Numbers,
+    /// The turns being written down. Taking one out gives it up.
+    transcribing: BTreeMap<TurnId, AbortOnDropHandle<()>>,
     out: mpsc::Sender<Utterance>,
 }
 
@@ -46,7 +48,7 @@ struct Ear {
 struct Draft {
     revision: u64,
     begun: Instant,
-    task: JoinHandle<Result<Transcript, EarError>>,
+    task: AbortOnDropHandle<Result<Option<String>, EarError>>,
 }
 
 /// What an ear notices before a turn is complete.
@@ -56,32 +58,19 @@ pub(crate) enum Noticed {
     Started,
     /// It was no speech after all.
     Nothing,
-    /// A turn has ended; its [`Utterance`] follows.
-    Ended(Over),
-    /// A turn has ended, but too many are being transcribed: it is lost.
-    Overrun,
-}
-
-/// What is known of a turn that has ended before its words are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Over {
-    /// When its speaker began.
-    pub(crate) began: Instant,
-    /// When the talk key's release arrived, or else the last voice.
-    pub(crate) question_end: Instant,
-    /// How they spoke.
-    pub(crate) manner: Manner,
+    /// Somebody has had their turn; its [`Utterance`] follows.
+    Ended(TurnId, About),
+    /// Somebody has had their turn, but too many are being transcribed: it is lost.
+    Overrun(TurnId, About),
 }
 
 /// A turn, written down.
 #[derive(Debug)]
 pub(crate) struct Utterance {
-    /// Who spoke.
-    pub(crate) speaker: SessionId,
-    /// When they began.
-    pub(crate) began: Instant,
-    /// How they spoke; whispered, when any of it was.
-    pub(crate) manner: Manner,
+    /// Which turn it is.
+    pub(crate) turn: TurnId,
+    /// Whose, and how they spoke; whispered, when any of it was.
+    pub(crate) about: About,
     /// The words, or why there are none.
     pub(crate) text: Result<Option<String>, EarError>,
     /// When things happened.
@@ -104,17 +93,19 @@ pub(crate) struct Times {
 }
 
 impl Ears {
-    /// Ears that cut turns by `turns` and send what was said to `out`.
+    /// Ears that cut turns by `turns`, number them, and send what was said to `out`.
     pub(crate) fn new(
         turns: speech::turn::Config,
         recogniser: Recogniser,
+        numbers: Numbers,
         out: mpsc::Sender<Utterance>,
     ) -> Self {
         Self {
             ears: HashMap::new(),
             turns,
             recogniser,
-            transcribing: JoinSet::new(),
+            numbers,
+            transcribing: BTreeMap::new(),
             out,
         }
     }
@@ -181,20 +172,17 @@ impl Ears {
 
     /// A speaker has left; an unfinished turn is gone with them.
     pub(crate) fn forget(&mut self, speaker: SessionId) {
-        if let Some(Ear {
-            draft: Some(draft), ..
-        }) = self.ears.remove(&speaker)
-        {
-            draft.task.abort();
-        }
+        self.ears.remove(&speaker);
+    }
+
+    /// A turn is not to be written down any more.
+    pub(crate) fn give_up(&mut self, turn: TurnId) {
+        self.transcribing.remove(&turn);
     }
 
     /// Forgets everybody: the connection was lost, and session numbers with it.
     pub(crate) fn forget_all(&mut self) {
-        let speakers: Vec<SessionId> = self.ears.keys().copied().collect();
-        speakers
-            .into_iter()
-            .for_each(|speaker| self.forget(speaker));
+        self.ears.clear();
     }
 
     /// `arrived` is when the packet came that brought the events about.
@@ -209,19 +197,16 @@ impl Ears {
                 Event::Paused { revision, pcm } => {
                     // A draft is a gamble: it must not make a finished turn wait.
                     if self.recogniser.has_room() {
-                        let old = ear.draft.replace(draft(&self.recogniser, revision, pcm));
-                        old.inspect(|old| old.task.abort());
+                        ear.draft = Some(draft(&self.recogniser, revision, pcm));
                     }
                 }
-                Event::Resumed => {
-                    ear.draft.take().inspect(|draft| draft.task.abort());
-                }
+                Event::Resumed => ear.draft = None,
                 Event::Ended(turn) => {
                     let (draft, manner) = (ear.draft.take(), ear.manner);
                     noticed.push(self.write_down(speaker, manner, arrived, turn, draft));
                 }
                 Event::Discarded(_) => {
-                    ear.draft.take().inspect(|draft| draft.task.abort());
+                    ear.draft = None;
                     noticed.push(Noticed::Nothing);
                 }
             }
@@ -238,19 +223,6 @@ impl Ears {
         turn: Turn,
         draft_made: Option<Draft>,
     ) -> Noticed {
-        while self.transcribing.try_join_next().is_some() {}
-        let fitting = match draft_made {
-            Some(draft) if draft.revision == turn.revision => Some(draft),
-            Some(draft) => {
-                draft.task.abort();
-                None
-            }
-            None => None,
-        };
-        if self.transcribing.len() >= TURNS_AT_ONCE {
-            fitting.inspect(|draft| draft.task.abort());
-            return Noticed::Overrun;
-        }
         let Turn {
             revision,
             pcm,
@@ -269,10 +241,23 @@ impl Ears {
             Reason::Silence => (last_voice, ended.saturating_duration_since(last_voice)),
             Reason::TooLong => (ended, Duration::ZERO),
         };
+        let turn = self.numbers.next();
+        let about = About {
+            speaker,
+            way: Way::Spoken,
+            manner,
+            began,
+            over: question_end,
+        };
+        self.transcribing.retain(|_, task| !task.is_finished());
+        if self.transcribing.len() >= TURNS_AT_ONCE {
+            return Noticed::Overrun(turn, about);
+        }
+        let fitting = draft_made.filter(|draft| draft.revision == revision);
         let draft = fitting.unwrap_or_else(|| draft(&self.recogniser, revision, pcm));
         let out = self.out.clone();
-        self.transcribing.spawn(async move {
-            let result = draft.task.await.unwrap_or(Err(EarError::CutOff));
+        let task = tokio::spawn(async move {
+            let text = draft.task.await.unwrap_or_else(|error| Err(error.into()));
             let answered = Instant::now();
             let times = Times {
                 question_end,
@@ -282,29 +267,26 @@ impl Ears {
                 answered,
             };
             let utterance = Utterance {
-                speaker,
-                began,
-                manner,
-                text: result.map(words),
+                turn,
+                about,
+                text,
                 times,
             };
             // The conversation has ended: nobody is there to hear it.
             out.send(utterance).await.ok();
         });
-        Noticed::Ended(Over {
-            began,
-            question_end,
-            manner,
-        })
+        let task = AbortOnDropHandle::new(task);
+        self.transcribing.insert(turn, task);
+        Noticed::Ended(turn, about)
     }
 }
 
 fn draft(recogniser: &Recogniser, revision: u64, pcm: Pcm) -> Draft {
     let recogniser = recogniser.clone();
-    let task = tokio::spawn(async move { recogniser.transcribe(pcm).await });
+    let task = tokio::spawn(async move { recogniser.transcribe(pcm).await.map(words) });
     Draft {
         revision,
         begun: Instant::now(),
-        task,
+        task: AbortOnDropHandle::new(task),
     }
 }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use mumble::SessionId;
 
+use crate::turns::Outcome;
+
 /// Hands out the one right to be answered.
 #[derive(Debug)]
 pub(crate) struct Floor<T> {
@@ -41,13 +43,12 @@ pub(crate) enum Dropped {
     Gone,
 }
 
-impl Dropped {
-    /// The reason as it is logged.
-    pub(crate) fn reason(self) -> &'static str {
-        match self {
-            Self::Crowded => "too many turns wait already",
-            Self::Stale => "waited too long for the floor",
-            Self::Gone => "speaker left",
+impl From<Dropped> for Outcome {
+    fn from(dropped: Dropped) -> Self {
+        match dropped {
+            Dropped::Crowded => Self::Crowded,
+            Dropped::Stale => Self::Stale,
+            Dropped::Gone => Self::Left,
         }
     }
 }
@@ -111,14 +112,6 @@ impl<T> Floor<T> {
         Some(next.turn)
     }
 
-    /// Whom the present answer is for.
-    pub(crate) fn answering(&self) -> Option<SessionId> {
-        match self.state {
-            State::Answering(speaker) => Some(speaker),
-            State::Free | State::Yielded(..) => None,
-        }
-    }
-
     /// The answer has ended.
     pub(crate) fn release(&mut self) {
         self.state = State::Free;
@@ -151,12 +144,23 @@ impl<T> Floor<T> {
         self.take_if(Dropped::Gone, |w| w.speaker == speaker)
     }
 
-    /// Everybody left at once: the connection was lost.
-    pub(crate) fn clear(&mut self) -> Vec<(T, Dropped)> {
+    /// Everybody's turn is over: the connection was lost, or the assistant ends.
+    pub(crate) fn clear(&mut self) -> Vec<T> {
         if let State::Yielded(..) = self.state {
             self.state = State::Free;
         }
-        self.take_if(Dropped::Gone, |_| true)
+        self.waiting.drain(..).map(|waiting| waiting.turn).collect()
+    }
+
+    /// Takes out the turn of this speaker, if one waits.
+    pub(crate) fn take(&mut self, speaker: SessionId) -> Option<T> {
+        let at = self.waiting.iter().position(|w| w.speaker == speaker)?;
+        self.waiting.remove(at).map(|waiting| waiting.turn)
+    }
+
+    /// Takes out the turns for which `which` holds, whatever they wait for.
+    pub(crate) fn withdraw(&mut self, which: impl Fn(&T) -> bool) {
+        self.waiting.retain(|waiting| !which(&waiting.turn));
     }
 
     /// When something changes by time alone: a turn expires, or a yielded floor is free again.

@@ -1,9 +1,10 @@
 //! Thinking: the prompt goes to the model, sentences come back while it still thinks.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use llm::{Chat, ChatError, Message, Options, Request, Role};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -54,6 +55,9 @@ pub(crate) enum MindError {
     /// The answer ended without a word.
     #[error("the model answered with nothing")]
     Empty,
+    /// It panicked.
+    #[error("thinking broke down; this is a fault of the program")]
+    Broken,
 }
 
 impl Mind {
@@ -77,8 +81,9 @@ impl Mind {
         tokio::spawn(async move {
             tokio::select! {
                 () = sentences.closed() => {}
-                result = mind.stream(messages, &sentences) => {
-                    if let Err(error) = result {
+                result = AssertUnwindSafe(mind.stream(messages, &sentences)).catch_unwind() => {
+                    // An answer that just ended would pass for a whole one.
+                    if let Err(error) = result.unwrap_or(Err(MindError::Broken)) {
                         // Nobody listens any more: nobody needs the error.
                         sentences.send(Err(error)).await.ok();
                     }

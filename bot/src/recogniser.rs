@@ -6,6 +6,7 @@ use std::time::Duration;
 use audio::Pcm;
 use speech::stt::{Hints, Stt, SttError, Transcript};
 use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 use tokio::time::timeout;
 
 /// Requests to the recogniser under way at once. Most recognisers work through requests one after
@@ -70,6 +71,19 @@ pub(crate) enum EarError {
     /// The task was ended from outside, which happens when the program ends.
     #[error("recognition was cut off")]
     CutOff,
+    /// It panicked.
+    #[error("recognition broke down; this is a fault of the program")]
+    Broken,
+}
+
+impl From<JoinError> for EarError {
+    fn from(error: JoinError) -> Self {
+        if error.is_panic() {
+            Self::Broken
+        } else {
+            Self::CutOff
+        }
+    }
 }
 
 /// The words of a transcript, or `None` when nobody really spoke.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use mumble::SessionId;
+use service::health;
 
 use crate::{ear, voice};
 
@@ -71,5 +72,28 @@ impl Stages {
             total_ms = ms(self.total),
             "turn answered"
         );
+    }
+}
+
+impl From<Stages> for health::Stages {
+    fn from(stages: Stages) -> Self {
+        let Stages {
+            pause,
+            recognise,
+            first_token,
+            first_sentence,
+            synthesise,
+            own,
+            total,
+        } = stages;
+        Self {
+            pause,
+            recognise,
+            first_token,
+            first_sentence,
+            synthesise,
+            own,
+            total,
+        }
     }
 }

@@ -1,19 +1,22 @@
 //! Typed questions: a message gets a typed answer, a private one a private answer.
 
+use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::time::Instant;
 
 use mumble::{ChannelId, SessionId, To};
-use tokio::sync::mpsc;
+use tokio::task::JoinError;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::answer::Answerer;
+use crate::answer::{Answerer, after};
 use crate::discreet::Discreet as _;
 use crate::errand::Errand;
 use crate::history::Place;
 use crate::sounds::Sound;
+use crate::turns::{Outcome, TurnId};
 
 /// Typed questions that may wait. A further one is answered at once, by asking for patience.
-const WAITING: usize = 8;
+pub(crate) const MOST_QUEUED: u32 = 8;
 
 /// Longer questions are cut (characters): the model's context has an end.
 const LONGEST_QUESTION: usize = 4_000;
@@ -21,6 +24,8 @@ const LONGEST_QUESTION: usize = 4_000;
 /// A typed question.
 #[derive(Debug)]
 pub(crate) struct Typed {
+    /// Which turn it is.
+    pub(crate) turn: TurnId,
     /// Who wrote.
     pub(crate) who: String,
     /// What they wrote, as plain text.
@@ -44,52 +49,100 @@ pub(crate) struct Sent {
     pub(crate) home: ChannelId,
 }
 
-/// Answers typed questions one after another, beside the spoken ones.
-#[derive(Debug)]
+/// Whose turn it is among the typed questions: one after another, beside the spoken ones.
+#[derive(Debug, Default)]
 pub(crate) struct TypedLane {
-    questions: mpsc::Sender<Typed>,
-    answerer: Answerer,
+    waiting: VecDeque<Typed>,
+    in_hand: Option<InHand>,
+}
+
+/// The question that is being answered.
+#[derive(Debug)]
+struct InHand {
+    turn: TurnId,
+    to: To,
+    task: AbortOnDropHandle<Outcome>,
+}
+
+/// The end of a typed answer.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// Which turn it ends.
+    pub(crate) turn: TurnId,
+    /// Where the answer was to go.
+    pub(crate) to: To,
+    /// How it ended; an error when it panicked.
+    pub(crate) outcome: Result<Outcome, JoinError>,
 }
 
 impl TypedLane {
-    /// Starts the lane; it ends when it is dropped.
-    pub(crate) fn new(answerer: Answerer) -> Self {
-        let (questions, mut waiting) = mpsc::channel::<Typed>(WAITING);
-        let worker = answerer.clone();
-        tokio::spawn(async move {
-            while let Some(question) = waiting.recv().await {
-                let answer = match question.errand {
-                    Some(Sent { errand, by, home }) => errand.run(&worker.client, by, home).await,
-                    None => worker.write(&question).await,
-                };
-                worker.send(question.to, &answer);
-            }
-        });
-        Self {
-            questions,
-            answerer,
+    /// Takes a question, or gives it back when too many wait already.
+    pub(crate) fn ask(&mut self, mut question: Typed) -> Option<Typed> {
+        if self.waiting.len() >= MOST_QUEUED as usize {
+            return Some(question);
         }
-    }
-
-    /// Takes a question.
-    pub(crate) fn ask(&self, mut question: Typed) {
         if let Some((end, _)) = question.text.char_indices().nth(LONGEST_QUESTION) {
             question.text.truncate(end);
         }
-        if let Err(mpsc::error::TrySendError::Full(question)) = self.questions.try_send(question) {
-            tracing::info!(
-                reason = "too many typed questions wait already",
-                "question not answered"
-            );
-            let patience = "I am still answering earlier messages. Please ask again in a moment.";
-            self.answerer.send(question.to, patience);
+        self.waiting.push_back(question);
+        None
+    }
+
+    /// Begins the next answer, when none is in hand; gives its turn.
+    pub(crate) fn next(&mut self, answerer: &Answerer) -> Option<TurnId> {
+        if self.in_hand.is_some() {
+            return None;
         }
+        let question = self.waiting.pop_front()?;
+        let (turn, to, answerer) = (question.turn, question.to, answerer.clone());
+        let task = tokio::spawn(async move { answerer.answer_in_writing(question).await });
+        self.in_hand = Some(InHand {
+            turn,
+            to,
+            task: AbortOnDropHandle::new(task),
+        });
+        Some(turn)
+    }
+
+    /// Waits for the end of the answer in hand. May be dropped and called again.
+    pub(crate) async fn written(&mut self) -> Written {
+        let Some(in_hand) = &mut self.in_hand else {
+            return std::future::pending().await;
+        };
+        let outcome = (&mut in_hand.task).await;
+        let (turn, to) = (in_hand.turn, in_hand.to);
+        self.in_hand = None;
+        Written { turn, to, outcome }
+    }
+
+    /// Takes out a question, in whatever state; gives where its answer was to go.
+    pub(crate) fn give_up(&mut self, turn: TurnId) -> Option<To> {
+        if let Some(in_hand) = self.in_hand.take_if(|in_hand| in_hand.turn == turn) {
+            return Some(in_hand.to);
+        }
+        let at = self.waiting.iter().position(|typed| typed.turn == turn)?;
+        self.waiting.remove(at).map(|typed| typed.to)
     }
 }
 
 impl Answerer {
+    async fn answer_in_writing(&self, question: Typed) -> Outcome {
+        let (answer, outcome) = match question.errand {
+            Some(Sent { errand, by, home }) => {
+                let answer = errand.run(&self.client, by, home).await;
+                (answer, Outcome::Written)
+            }
+            None => self.write(&question).await,
+        };
+        if self.send(question.to, &answer) {
+            outcome
+        } else {
+            Outcome::LostConnection
+        }
+    }
+
     /// Thinks the whole answer; what went wrong instead, in words for the person.
-    async fn write(&self, question: &Typed) -> String {
+    async fn write(&self, question: &Typed) -> (String, Outcome) {
         let Typed {
             who, text, place, ..
         } = question;
@@ -111,7 +164,8 @@ impl Answerer {
                 Err(error) => {
                     tracing::warn!(error = error.for_the_log(), "model failed");
                     if answer.is_empty() {
-                        return Sound::NoThought.sentence().to_owned();
+                        let apology = Sound::NoThought.sentence().to_owned();
+                        return (apology, after(&error, Outcome::Apologised));
                     }
                     break;
                 }
@@ -121,13 +175,16 @@ impl Answerer {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .add(Instant::now(), place.clone(), who, text, &answer);
-        answer
+        (answer, Outcome::Written)
     }
 
-    fn send(&self, to: To, text: &str) {
-        if let Err(error) = self.client.send_text(to, text) {
+    /// Sends a text; whether it is on its way. Why it is not, is logged here.
+    pub(crate) fn send(&self, to: To, text: &str) -> bool {
+        let sent = self.client.send_text(to, text);
+        if let Err(error) = &sent {
             tracing::warn!(%error, "answer could not be typed");
         }
+        sent.is_ok()
     }
 }
 

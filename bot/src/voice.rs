@@ -9,8 +9,8 @@ use mumble::SpeechError;
 use speech::tts::{Tts, TtsError};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
+use crate::cues::Cues;
 use crate::line::Line;
 use crate::mind::{MindError, Sentence};
 use crate::script::Script;
@@ -93,7 +93,7 @@ impl Voice {
         Self { tts, deadline }
     }
 
-    /// Speaks sentences as they come, into `line`, until they end or `interrupted` is cancelled.
+    /// Speaks sentences as they come, into `line`, until they end or are interrupted.
     ///
     /// While one sentence is heard the next is synthesised: the line holds a few seconds of sound
     /// and this only waits when it is full.
@@ -101,7 +101,7 @@ impl Voice {
         &self,
         mut sentences: mpsc::Receiver<Result<Sentence, MindError>>,
         mut line: Line,
-        interrupted: &CancellationToken,
+        cues: &Cues,
     ) -> Said {
         let mut script = Script::default();
         let mut times = Times::default();
@@ -109,7 +109,7 @@ impl Voice {
         loop {
             let next = tokio::select! {
                 biased;
-                () = interrupted.cancelled() => { end = End::Interrupted; break }
+                () = cues.interrupted.cancelled() => { end = End::Interrupted; break }
                 next = sentences.recv() => next,
             };
             let sentence = match next {
@@ -129,8 +129,8 @@ impl Voice {
             script.line(&sentence.text);
             let stop = tokio::select! {
                 biased;
-                () = interrupted.cancelled() => Err(Stop::Interrupted),
-                done = self.speak(&spoken, &mut line, &mut script, &mut times) => done,
+                () = cues.interrupted.cancelled() => Err(Stop::Interrupted),
+                done = self.speak(&spoken, &mut line, &mut script, &mut times, cues) => done,
             };
             match stop {
                 Ok(()) => {}
@@ -143,7 +143,7 @@ impl Voice {
                     break;
                 }
                 Err(Stop::Voice(error)) => {
-                    let unsaid = remaining(sentence.text, &mut sentences, interrupted).await;
+                    let unsaid = remaining(sentence.text, &mut sentences, cues).await;
                     end = End::NoVoice { error, unsaid };
                     break;
                 }
@@ -151,7 +151,7 @@ impl Voice {
         }
         let (sound, end) = match end {
             End::Interrupted => (line.stop(), End::Interrupted),
-            end => play_out(line, end, interrupted).await,
+            end => play_out(line, end, cues).await,
         };
         Said {
             heard: script.heard(sound),
@@ -161,20 +161,16 @@ impl Voice {
     }
 
     /// Plays one prepared sound.
-    pub(crate) async fn play(
-        &self,
-        sound: Pcm,
-        mut line: Line,
-        interrupted: &CancellationToken,
-    ) -> End {
+    pub(crate) async fn play(&self, sound: Pcm, mut line: Line, cues: &Cues) -> End {
+        cues.sounding.cancel();
         let pushed = tokio::select! {
             biased;
-            () = interrupted.cancelled() => return End::Interrupted,
+            () = cues.interrupted.cancelled() => return End::Interrupted,
             pushed = line.push(sound) => pushed,
         };
         match pushed {
             Err(error) => End::NoLine(error),
-            Ok(()) => play_out(line, End::Complete, interrupted).await.1,
+            Ok(()) => play_out(line, End::Complete, cues).await.1,
         }
     }
 
@@ -184,6 +180,7 @@ impl Voice {
         line: &mut Line,
         script: &mut Script,
         times: &mut Times,
+        cues: &Cues,
     ) -> Result<(), Stop> {
         times.voice_asked.get_or_insert_with(Instant::now);
         let mut sound = self.tts.speak(text);
@@ -197,16 +194,17 @@ impl Voice {
             script.extend(piece.duration());
             line.push(piece).await.map_err(Stop::Line)?;
             times.first_sent.get_or_insert_with(Instant::now);
+            cues.sounding.cancel();
         }
     }
 }
 
 /// Lets the line play what it holds.
-async fn play_out(line: Line, end: End, interrupted: &CancellationToken) -> (Duration, End) {
+async fn play_out(line: Line, end: End, cues: &Cues) -> (Duration, End) {
     let mut tail = line.finish();
     tokio::select! {
         biased;
-        () = interrupted.cancelled() => {}
+        () = cues.interrupted.cancelled() => {}
         done = tail.done() => {
             return match done {
                 Ok(sound) => (sound, end),
@@ -221,14 +219,14 @@ async fn play_out(line: Line, end: End, interrupted: &CancellationToken) -> (Dur
 async fn remaining(
     first: String,
     sentences: &mut mpsc::Receiver<Result<Sentence, MindError>>,
-    interrupted: &CancellationToken,
+    cues: &Cues,
 ) -> String {
     let mut text = first;
     loop {
         // The model keeps its own deadlines, so this ends.
         let next = tokio::select! {
             biased;
-            () = interrupted.cancelled() => return text,
+            () = cues.interrupted.cancelled() => return text,
             next = sentences.recv() => next,
         };
         let Some(Ok(sentence)) = next else {
