@@ -134,7 +134,8 @@ proptest! {
     fn every_turn_ends_exactly_once_and_leaves_every_state_in_time(
         steps in prop::collection::vec((0u8..6, 0u64..12, 0usize..8, 0u64..LONGEST_STEP.as_secs()), 1..200))
     {
-        let (mut now, mut turns, numbers) = (Instant::now(), Turns::new(bounds()), Numbers::default());
+        let (bounds, numbers) = (bounds(), Numbers::default());
+        let (mut now, mut turns) = (Instant::now(), Turns::new(bounds));
         let (mut begun, mut ended) = (Vec::new(), HashMap::new());
         let mut entered: HashMap<TurnId, (State, Instant)> = HashMap::new();
         for (step, which, state, seconds) in steps {
@@ -165,7 +166,7 @@ proptest! {
             for turn in turns.all() {
                 let (state, since) = entered[&turn];
                 // Struck by the first step after its bound, then for as long as an excuse may take.
-                let longest = bounds().of(state) + LONGEST_STEP + bounds().of(State::Excusing);
+                let longest = bounds.of(state) + LONGEST_STEP + bounds.of(State::Excusing);
                 prop_assert!(now < since + longest);
             }
             prop_assert_eq!(begun.len(), ended.len() + turns.all().len());
