@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use crate::breaker::State;
 use crate::dependency::{Call, Dependency, Refused};
@@ -135,26 +135,27 @@ impl<T> Chain<T> {
         F: Future<Output = Result<R, E>>,
     {
         let begun = Instant::now();
+        let end = begun.checked_add(plan.budget).unwrap_or(begun);
         let grace = plan.deadline / GRACE;
         let mut tried = vec![false; self.links.len()];
-        let mut failure = None;
+        let (mut failure, mut now) = (None, begun);
         for _ in 0..plan.attempts.max(1) {
-            let left = plan.budget.saturating_sub(begun.elapsed());
-            if left <= grace {
+            if end - now <= grace {
                 break;
             }
-            let Some((link, call)) = self.admitted(left, &mut tried).await else {
+            let Some((link, mut call)) = self.admitted(now, end, &mut tried).await else {
                 break;
             };
-            let left = plan.budget.saturating_sub(begun.elapsed());
+            now = call.begun_at().into();
+            let left = end - now;
             let (time, whole) = if left + grace >= plan.deadline {
                 (plan.deadline, true)
             } else {
                 (left, false)
             };
-            match timeout(time, attempt(&link.engine)).await {
+            let until = now.checked_add(time).unwrap_or(end);
+            match timeout_at(until, attempt(&link.engine)).await {
                 Ok(Ok(answer)) => {
-                    let mut call = call;
                     call.answered();
                     return Ok((answer, call));
                 }
@@ -172,36 +173,44 @@ impl<T> Chain<T> {
                     failure = Some(Failure::Late(time));
                 }
             }
+            now = Instant::now();
         }
         Err(failure.unwrap_or_else(|| Failure::Unavailable {
             reason: self.complaint(),
         }))
     }
 
-    /// The next engine that admits this request within `patience`, among those not yet tried.
-    async fn admitted(&self, patience: Duration, tried: &mut [bool]) -> Option<(&Link<T>, Call)> {
-        let admission = async {
-            loop {
-                let at = self.next(tried)?;
-                tried[at] = true;
-                let link = &self.links[at];
-                match link.dependency.admit().await {
-                    Ok(call) => return Some((link, call)),
-                    Err(Refused::Open | Refused::Busy) => {}
-                }
+    /// The next engine that admits this request before `end`, among those not yet tried.
+    async fn admitted(
+        &self,
+        now: Instant,
+        end: Instant,
+        tried: &mut [bool],
+    ) -> Option<(&Link<T>, Call)> {
+        loop {
+            let at = self.next(tried)?;
+            tried[at] = true;
+            let link = &self.links[at];
+            let admitted = match link.dependency.admit_at_once(now.into()) {
+                Some(admitted) => admitted,
+                None => timeout_at(end, link.dependency.admit()).await.ok()?,
+            };
+            match admitted {
+                Ok(call) => return Some((link, call)),
+                Err(Refused::Open | Refused::Busy) => {}
             }
-        };
-        timeout(patience, admission).await.ok().flatten()
+        }
     }
 
     /// The first that is closed, unless it is busy and a later one is less so.
     fn next(&self, tried: &[bool]) -> Option<usize> {
-        self.links
-            .iter()
+        let loads = self.links.iter().map(|link| link.dependency.load());
+        loads
+            .zip(tried)
             .enumerate()
-            .filter(|(at, link)| !tried[*at] && link.dependency.state() == State::Closed)
-            .min_by_key(|(_, link)| link.dependency.in_flight())
-            .map(|(at, _)| at)
+            .filter_map(|(at, (load, tried))| load.filter(|_| !tried).map(|load| (load, at)))
+            .min()
+            .map(|(_, at)| at)
     }
 
     /// Why no engine could be asked.

@@ -1,7 +1,7 @@
 //! One engine behind its breaker: who may ask it now, and what became of it.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -59,6 +59,9 @@ struct Inner {
     queue: Semaphore,
     queue_length: usize,
     record: Mutex<Record>,
+    /// What a chain chooses by, so that choosing takes no lock: calls in flight, or
+    /// [`LEFT_ALONE`].
+    load: AtomicU32,
     state: watch::Sender<State>,
     /// Rung when an errand may be due earlier than was known.
     rearranged: Notify,
@@ -78,6 +81,9 @@ struct Record {
     trips: u64,
     probes: u64,
 }
+
+/// The load of an engine that admits nobody.
+const LEFT_ALONE: u32 = u32::MAX;
 
 /// Runs of failures of all engines, so that no two have the same number.
 static OUTAGES: AtomicU64 = AtomicU64::new(1);
@@ -111,6 +117,7 @@ impl Dependency {
                 trips: 0,
                 probes: 0,
             }),
+            load: AtomicU32::new(0),
             state: watch::Sender::new(State::Closed),
             rearranged: Notify::new(),
         }))
@@ -127,11 +134,30 @@ impl Dependency {
     /// [`Refused::Open`] when the breaker is not closed, or opens while this waits;
     /// [`Refused::Busy`] when the queue is full.
     pub async fn admit(&self) -> Result<Call, Refused> {
-        let admitted = self.place().await.and_then(|()| self.enter());
+        if let Some(admitted) = self.admit_at_once(now()) {
+            return admitted;
+        }
+        let admitted = self.place().await.and_then(|()| self.enter(now()));
         if admitted.is_err() {
             self.record().refused += 1;
         }
         admitted
+    }
+
+    /// The same without waiting: `None` when all places are taken.
+    pub(crate) fn admit_at_once(&self, now: Instant) -> Option<Result<Call, Refused>> {
+        self.0.places.try_acquire().ok()?.forget();
+        let admitted = self.enter(now);
+        if admitted.is_err() {
+            self.record().refused += 1;
+        }
+        Some(admitted)
+    }
+
+    /// Calls under way, or `None` while nobody is admitted.
+    pub(crate) fn load(&self) -> Option<u32> {
+        let load = self.0.load.load(Ordering::Relaxed);
+        (load != LEFT_ALONE).then_some(load)
     }
 
     /// Whether a call would be admitted without waiting.
@@ -202,30 +228,22 @@ impl Dependency {
         record.last_error.as_ref().map(|(_, reason)| reason.clone())
     }
 
-    /// Takes a place, in the queue first if need be.
+    /// Takes a place after waiting for it in the queue.
     async fn place(&self) -> Result<(), Refused> {
         let inner = &*self.0;
-        if let Ok(place) = inner.places.try_acquire() {
-            place.forget();
-            return Ok(());
-        }
         if self.state() != State::Closed {
             return Err(Refused::Open);
         }
+        // Should the engine be given up meanwhile, the call that showed it frees a place: whoever
+        // takes it is refused by the breaker and passes it on.
         let _queued = inner.queue.try_acquire().map_err(|_| Refused::Busy)?;
-        let mut state = inner.state.subscribe();
-        tokio::select! {
-            biased;
-            _ = state.wait_for(|state| *state != State::Closed) => Err(Refused::Open),
-            place = inner.places.acquire() => {
-                place.expect("the places are never closed").forget();
-                Ok(())
-            }
-        }
+        let place = inner.places.acquire().await;
+        place.expect("the places are never closed").forget();
+        Ok(())
     }
 
     /// Uses a place that was taken.
-    fn enter(&self) -> Result<Call, Refused> {
+    fn enter(&self, now: Instant) -> Result<Call, Refused> {
         let mut record = self.record();
         let Some(ticket) = record.breaker.admit() else {
             drop(record);
@@ -233,8 +251,9 @@ impl Dependency {
             return Err(Refused::Open);
         };
         record.calls += 1;
+        self.0.load.store(record.load(), Ordering::Relaxed);
         drop(record);
-        Ok(Call::begun(self, ticket))
+        Ok(Call::begun(self, ticket, now))
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -248,6 +267,7 @@ impl Dependency {
         let result = change(&mut record);
         let after = record.breaker.state();
         record.number_outage();
+        self.0.load.store(record.load(), Ordering::Relaxed);
         if before == after {
             return result;
         }
@@ -300,6 +320,13 @@ impl Record {
 
     fn bad(&mut self, now: Instant, reason: &str) {
         self.last_error = Some((now, reason.to_owned()));
+    }
+
+    fn load(&self) -> u32 {
+        match self.breaker.state() {
+            State::Closed => self.breaker.in_flight(),
+            State::HalfOpen | State::Open => LEFT_ALONE,
+        }
     }
 
     fn number_outage(&mut self) {

@@ -30,3 +30,6 @@ pub use presence::{Line, Presence};
 pub use serve::{PATHS, ServeError, Server};
 pub use turn::{Outcome, Stages, Turn};
 pub use verdict::{STUCK_AFTER, Status};
+
+#[cfg(test)]
+mod tests;

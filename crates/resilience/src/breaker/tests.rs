@@ -99,6 +99,38 @@ fn an_engine_that_lives_and_does_not_work_is_probed_less_and_less_often() {
 }
 
 #[test]
+fn a_second_outage_is_probed_as_eagerly_as_the_first() {
+    let mut now = Instant::now();
+    let settings = Settings::default();
+    let mut breaker = Breaker::new(settings.clone(), now);
+    for _ in 0..8 {
+        calls(&mut breaker, Outcome::Failed, settings.threshold, now);
+        now += CHECK_EVERY;
+        errand(&mut breaker, Errand::Check, Outcome::Succeeded, now);
+        errand(&mut breaker, Errand::Probe, Outcome::Failed, now);
+        let next = breaker.deadline().expect("nothing is away");
+        assert!(next - now <= settings.retry_base);
+        now = next;
+        errand(&mut breaker, Errand::Probe, Outcome::Succeeded, now);
+    }
+}
+
+#[test]
+fn at_the_end_of_time_a_wait_is_over_at_once() {
+    let (mut end, mut step) = (Instant::now(), Duration::from_secs(u64::MAX / 2));
+    while !step.is_zero() {
+        match end.checked_add(step) {
+            Some(later) => end = later,
+            None => step /= 2,
+        }
+    }
+    let mut breaker = opened(&Settings::default(), end);
+    errand(&mut breaker, Errand::Probe, Outcome::Failed, end);
+    errand(&mut breaker, Errand::Probe, Outcome::Succeeded, end);
+    assert_eq!(breaker.state(), State::Closed);
+}
+
+#[test]
 fn an_engine_that_nobody_asks_is_checked_and_given_up() {
     let begun = Instant::now();
     let mut breaker = Breaker::new(Settings::default(), begun);

@@ -171,6 +171,21 @@ async fn two_late_engines_fit_into_a_budget_of_two_deadlines_and_both_are_counte
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_moment_lost_between_two_late_engines_excuses_neither() {
+    let (chain, engines) = chain(&["first", "second"]);
+    for engine in &engines {
+        engine.becomes(Manner::Hangs);
+    }
+    let plan = Plan {
+        budget: PLAN.budget - Duration::from_millis(100),
+        ..PLAN
+    };
+    let call = chain.call(plan, |engine| engine.ask("hello"));
+    assert!(matches!(call.await, Err(Failure::Late(_))));
+    assert!(chain.outage().is_some(), "both were late");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_engine_that_the_budget_cut_short_is_not_to_blame() {
     let (chain, engines) = chain(&["first", "second", "third"]);
     engines[0].becomes(Manner::BreaksAfter(Duration::from_secs(3)));
@@ -320,7 +335,7 @@ async fn a_call_that_is_dropped_counts_against_nobody_and_frees_its_place() {
     let (chain, engines) = chain(&["only"]);
     engines[0].becomes(Manner::Hangs);
     for _ in 0..20 {
-        let call = timeout(Duration::from_secs(1), ask(&chain));
+        let call = tokio::time::timeout(Duration::from_secs(1), ask(&chain));
         assert!(call.await.is_err());
     }
     let only = chain.links()[0]

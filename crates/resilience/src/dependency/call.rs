@@ -20,11 +20,11 @@ pub struct Call {
 }
 
 impl Call {
-    pub(super) fn begun(dependency: &Dependency, ticket: Ticket) -> Self {
+    pub(super) fn begun(dependency: &Dependency, ticket: Ticket, begun: Instant) -> Self {
         Self {
             dependency: dependency.clone(),
             ticket: Some(ticket),
-            begun: now(),
+            begun,
             answered: None,
         }
     }
@@ -45,6 +45,10 @@ impl Call {
     /// engine's latency is measured to.
     pub fn answered(&mut self) {
         self.answered.get_or_insert_with(now);
+    }
+
+    pub(crate) fn begun_at(&self) -> Instant {
+        self.begun
     }
 
     /// The engine that is called.

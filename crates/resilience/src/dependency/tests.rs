@@ -30,18 +30,55 @@ async fn a_full_queue_says_no_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_in_the_queue_hears_at_once_that_the_engine_is_given_up() {
-    let engine = dependency(1, 1);
+async fn all_who_wait_in_the_queue_hear_at_once_that_the_engine_is_given_up() {
+    let engine = dependency(2, 3);
     fail(&engine, 4).await;
-    let first = engine.admit().await.unwrap();
-    let second = tokio::spawn({
-        let engine = engine.clone();
-        async move { engine.admit().await.map(drop) }
-    });
+    let (first, _second) = (engine.admit().await.unwrap(), engine.admit().await.unwrap());
+    let waiting: Vec<_> = (0..3)
+        .map(|_| {
+            let engine = engine.clone();
+            tokio::spawn(async move { engine.admit().await.map(drop) })
+        })
+        .collect();
     tokio::task::yield_now().await;
+    assert_eq!(engine.snapshot(now()).waiting, 3);
     first.failed("it broke again");
-    assert_eq!(second.await.unwrap(), Err(Refused::Open));
-    assert_eq!(engine.in_flight(), 0);
+    for task in waiting {
+        assert_eq!(task.await.unwrap(), Err(Refused::Open));
+    }
+    assert_eq!(engine.in_flight(), 1);
+    assert_eq!(engine.admit().await.unwrap_err(), Refused::Open);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_at_once_never_take_more_than_their_places() {
+    let engine = dependency(3, 100);
+    let inside = Arc::new(AtomicU64::new(0));
+    let tasks: Vec<_> = (0..16_u32)
+        .map(|task| {
+            let (engine, inside) = (engine.clone(), Arc::clone(&inside));
+            tokio::spawn(async move {
+                for n in 0..500 {
+                    let call = engine.admit().await.unwrap();
+                    assert!(inside.fetch_add(1, Ordering::SeqCst) < 3);
+                    tokio::task::yield_now().await;
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                    match (task + n) % 3 {
+                        0 => drop(call),
+                        _ => call.succeeded(),
+                    }
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let engine = engine.snapshot(now());
+    assert_eq!(
+        (engine.calls, engine.in_flight, engine.waiting),
+        (8000, 0, 0)
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -212,3 +212,6 @@ async fn nothing_here() -> Response {
     let said = format!("nothing is here; there is {}\n", PATHS.join(" "));
     (StatusCode::NOT_FOUND, said).into_response()
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,7 +130,7 @@ impl Page<'_> {
                 service.instances.iter().map(|one| {
                     let address = without_password(one.name.clone());
                     (
-                        vec![("service", service.name.to_owned()), ("instance", address)],
+                        vec![("service", service.name.to_owned()), ("server", address)],
                         one,
                     )
                 })
