@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use world::figures::median;
 
-use crate::engine::{Answer, PLAN, chain};
+use crate::engine::{Answer, Engine, PLAN, chain};
 
 /// Calls in a round.
 const CALLS: u32 = 20_000;
@@ -112,7 +112,7 @@ fn round(runtime: &Runtime, answer: Answer, callers: u32, call: Call) -> Duratio
                         let answer = match call {
                             Call::Bare => engine.ask().await.is_ok(),
                             Call::Bounded => timeout(PLAN.deadline, engine.ask()).await.is_ok(),
-                            Call::Guarded => chain.call(PLAN, |engine| engine.ask()).await.is_ok(),
+                            Call::Guarded => chain.call(PLAN, Engine::ask).await.is_ok(),
                         };
                         assert!(black_box(answer), "it answers");
                     }
@@ -139,7 +139,7 @@ fn refusal(runtime: &Runtime) -> Duration {
                 }
                 let begun = Instant::now();
                 for _ in 0..CALLS {
-                    let answer = chain.call(PLAN, |engine| engine.ask()).await;
+                    let answer = chain.call(PLAN, Engine::ask).await;
                     assert!(black_box(answer).is_err(), "nobody answers");
                 }
                 begun.elapsed() / CALLS
@@ -158,7 +158,7 @@ fn snapshot(runtime: &Runtime, callers: u32) -> Duration {
             let chain = Arc::clone(&chain);
             runtime.spawn(async move {
                 loop {
-                    let answer = chain.call(PLAN, |engine| engine.ask()).await;
+                    let answer = chain.call(PLAN, Engine::ask).await;
                     assert!(answer.is_ok(), "it answers");
                     tokio::task::yield_now().await;
                 }
@@ -167,7 +167,7 @@ fn snapshot(runtime: &Runtime, callers: u32) -> Duration {
         .collect();
     runtime.block_on(async {
         for _ in 0..CALLS {
-            assert!(chain.call(PLAN, |engine| engine.ask()).await.is_ok());
+            assert!(chain.call(PLAN, Engine::ask).await.is_ok());
         }
     });
     let looks = CALLS / 10;
