@@ -206,8 +206,47 @@ postgres_programs() {
         [ -x "$folder/initdb" ] && printf '%s\n' "$folder"
 }
 
-# A Redis that loads its data answers, but not this.
-answers_redis() { [ "$(timeout 2 redis-cli -h "$1" -p "$2" ping 2>/dev/null)" = PONG ]; }
+# answers_redis URL: PING, with a login first where the address has a password. A Redis that still
+# loads its data answers something else.
+answers_redis() {
+    timeout 5 python3 - "$1" <<'PY'
+import socket, sys, urllib.parse
+at = urllib.parse.urlsplit(sys.argv[1])
+def command(*words):
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words)
+try:
+    with socket.create_connection((at.hostname, at.port or 6379), timeout=3) as s:
+        ask = command(b"PING")
+        if at.password:
+            user = urllib.parse.unquote(at.username or "default").encode()
+            ask = command(b"AUTH", user, urllib.parse.unquote(at.password).encode()) + ask
+        s.sendall(ask)
+        answer = b""
+        while b"+PONG" not in answer:
+            more = s.recv(256)
+            if not more or b"-" in more:
+                sys.exit(1)
+            answer += more
+except (OSError, ValueError):
+    sys.exit(1)
+PY
+}
+
+# answers_postgres HOST PORT: the first message of its protocol. A server that still starts refuses
+# it with 57P03; any other answer means that it takes connections.
+answers_postgres() {
+    timeout 5 python3 - "$1" "$2" <<'PY'
+import socket, struct, sys
+body = struct.pack("!I", 3 << 16) + b"user\0mumbleai\0database\0mumble_ai\0\0"
+try:
+    with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
+        s.sendall(struct.pack("!I", len(body) + 4) + body)
+        answer = s.recv(512)
+except (OSError, ValueError):
+    sys.exit(1)
+sys.exit(0 if answer[:1] == b"R" or answer[:1] == b"E" and b"C57P03" not in answer else 1)
+PY
+}
 
 answers_chroma() {
     curl -sf --noproxy '*' -m 3 "$1/api/v2/heartbeat" 2>/dev/null | grep -q heartbeat

@@ -271,7 +271,7 @@ start_redis() {
         --appendonly "${REDIS_APPENDONLY:-no}"
 }
 
-ready_redis() { answers_redis 127.0.0.1 "$PORT"; }
+ready_redis() { answers_redis "redis://127.0.0.1:$PORT"; }
 
 start_chroma() {
     [ -x "$CACHE/chroma/bin/chroma" ] ||

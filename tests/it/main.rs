@@ -29,4 +29,6 @@ mod stage;
 mod command_line;
 mod privacy;
 mod stack;
+mod keeping;
+mod health_check;
 mod soak;

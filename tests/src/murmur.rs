@@ -1,6 +1,7 @@
 //! A real Mumble server of a test's own.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -117,6 +118,11 @@ impl MumbleServer {
     /// Where it listens, TCP and UDP.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where its data lie.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The password of the user `SuperUser`.

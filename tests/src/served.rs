@@ -59,7 +59,7 @@ impl Drop for Served {
 }
 
 /// A port of 127.0.0.1 that is free for TCP and UDP at this moment.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     loop {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let port = listener.local_addr().expect("it is bound").port();

@@ -40,4 +40,5 @@ pub use elsewhere::Elsewhere;
 pub use engines::{Engines, SMALL_MODEL};
 pub use murmur::{Autoban, MumbleServer, Options as MumbleOptions, Release};
 pub use proxy::{Datagram, Direction, Faults, Proxy, Request, Tcp, Udp};
+pub use served::free_port;
 pub use stores::Store;
