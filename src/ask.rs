@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use audio::{Pcm, SPEECH_HZ};
-use bot::{Config, engines};
+use bot::{Config, app};
 use futures::StreamExt as _;
 use serde_json::json;
 use service::settings::Settings;
-use speech::stt::{self, Hints};
+use speech::stt::{self, Stt as _};
 use speech::tts::{Tts, TtsError};
 
 use crate::out;
@@ -164,8 +164,8 @@ async fn question(args: &Args, config: &Config) -> anyhow::Result<Pcm> {
             audio::wav::read(&fs::read(path).with_context(cannot)?).with_context(cannot)?
         }
         (None, text) => {
-            let voice = engines::tts(&config.piper)?;
-            spoken(&*voice, text.as_deref().unwrap_or_default()).await?
+            let voice = app::guards(config)?.piper;
+            spoken(&voice, text.as_deref().unwrap_or_default()).await?
         }
     };
     let sound = without_silent_end(sound);
@@ -187,17 +187,9 @@ fn without_silent_end(sound: Pcm) -> Pcm {
 
 /// What the configured recogniser makes of a recording.
 async fn transcript(config: &Config, sound: &Pcm) -> anyhow::Result<String> {
-    let recogniser = engines::stt(&config.whisper)?;
-    let hints = Hints {
-        language: config.whisper.language.clone(),
-        ..Hints::default()
-    };
-    let deadline = config.whisper.deadline + sound.duration() / 2;
-    let answer = recogniser.transcribe(sound.resampled(SPEECH_HZ), &hints);
-    let transcript = tokio::time::timeout(deadline, stt::final_transcript(answer))
-        .await
-        .with_context(|| format!("the recogniser did not answer within {deadline:?}"))??;
-    Ok(transcript.text)
+    let recogniser = app::guards(config)?.whisper;
+    let answer = recogniser.transcribe(sound.resampled(SPEECH_HZ), &app::hints(config));
+    Ok(stt::final_transcript(answer).await?.text)
 }
 
 #[cfg(test)]

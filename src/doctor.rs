@@ -60,27 +60,21 @@ impl fmt::Display for Health {
     }
 }
 
-/// Tries the engines: recogniser, model, synthesiser. Nothing is transcribed, thought or spoken.
+/// Tries the engines at each of their addresses: recogniser, model, synthesiser. Nothing is
+/// transcribed, thought or spoken.
 pub async fn engines(config: &Config) -> Vec<Finding> {
     let (whisper, ollama, piper) = tokio::join!(
         checks::whisper(config),
         checks::ollama(config),
         checks::piper(config)
     );
-    vec![
-        Finding {
-            part: "whisper",
-            health: whisper,
-        },
-        Finding {
-            part: "ollama",
-            health: ollama,
-        },
-        Finding {
-            part: "piper",
-            health: piper,
-        },
-    ]
+    let parts = [("whisper", whisper), ("ollama", ollama), ("piper", piper)];
+    let findings = parts.into_iter().flat_map(|(part, addresses)| {
+        addresses
+            .into_iter()
+            .map(move |health| Finding { part, health })
+    });
+    findings.collect()
 }
 
 /// Logs in to the Mumble server under a name of its own, so that a running assistant is left

@@ -23,10 +23,10 @@ pub struct Args {
 /// When the synthesiser does not answer, or a file cannot be written.
 pub async fn run(args: &Args, settings: &Settings) -> anyhow::Result<ExitCode> {
     let config = bot::Config::from_settings(settings)?;
-    let voice = bot::engines::tts(&config.piper)?;
+    let voice = bot::app::guards(&config)?.piper;
     for sound in Sound::ALL {
         let (pcm, what) = match sound.made() {
-            Made::Spoken(sentence) => (ask::spoken(&*voice, sentence).await?, sentence),
+            Made::Spoken(sentence) => (ask::spoken(&voice, sentence).await?, sentence),
             Made::Tone(pcm) => (pcm, "two notes"),
         };
         let path = args.out.join(sound.stem()).with_extension("opus");

@@ -250,7 +250,7 @@ impl Answerer {
 pub(crate) fn after(error: &MindError, told: Outcome) -> Outcome {
     match error {
         MindError::Broken => Outcome::Broken,
-        MindError::Chat(_) | MindError::Late(_) | MindError::Empty => told,
+        MindError::Chat(_) | MindError::Empty => told,
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use mumble::{ActError, Client};
 use service::health::Board;
 use speech::stt::Hints;
+use speech::tts::Tts;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::Addressing;
@@ -15,9 +17,10 @@ use crate::conversation::{Conversation, Present};
 use crate::ear::Ears;
 use crate::engines::{self, EngineError};
 use crate::floor::Floor;
+use crate::guard::{self, ChatPatience, GuardedChat, GuardedStt, GuardedTts, Guards, Patience};
 use crate::health;
 use crate::history::Histories;
-use crate::mind::{Deadlines, Mind};
+use crate::mind::{Mind, greeting};
 use crate::presence::Presence;
 use crate::recogniser::Recogniser;
 use crate::report::Report;
@@ -44,23 +47,26 @@ pub async fn run(
     shutdown: CancellationToken,
     reports: Option<mpsc::Sender<Report>>,
 ) -> Result<(), EngineError> {
-    // The engines.
-    let stt = engines::stt(&config.whisper)?;
-    let tts = engines::tts(&config.piper)?;
-    let chat = engines::chat(&config.ollama)?;
+    // The engines behind their breakers, and who looks after them.
+    let guards = guards(&config)?;
+    let hints = hints(&config);
+    let options = engines::options(&config.ollama);
+    let system = system_message(&config);
+    let mut tending = JoinSet::new();
+    guards.whisper.tend(&hints, &mut tending, &shutdown);
+    guards
+        .ollama
+        .tend(&greeting(&system, &options), &mut tending, &shutdown);
+    guards.piper.tend(&mut tending, &shutdown);
+    for (engine, addresses) in guards.dependencies() {
+        board.watch(engine, addresses);
+    }
 
-    // Ear, mind and voice around them, each with its deadlines.
-    let hints = Hints {
-        language: config.whisper.language.clone(),
-        ..Hints::default()
-    };
-    let recogniser = Recogniser::new(stt, hints, config.whisper.deadline);
-    let deadlines = Deadlines {
-        first_token: config.ollama.first_token,
-        next_token: config.ollama.next_token,
-    };
-    let mind = Mind::new(chat, engines::options(&config.ollama), deadlines);
-    let voice = Voice::new(Arc::clone(&tts), config.piper.deadline);
+    // Ear, mind and voice around them.
+    let recogniser = Recogniser::new(guards.whisper, hints);
+    let mind = Mind::new(Arc::new(guards.ollama), options);
+    let tts: Arc<dyn Tts> = Arc::new(guards.piper);
+    let voice = Voice::new(Arc::clone(&tts));
 
     // The Mumble user.
     let (client, events) = mumble::join(user(&config), shutdown.child_token());
@@ -98,7 +104,6 @@ pub async fn run(
     };
     let numbers = Numbers::default();
     let ears = Ears::new(turns, recogniser, numbers.clone(), said);
-    let system = system_message(&config);
     let answerer = Answerer {
         client: client.clone(),
         mind: mind.clone(),
@@ -132,6 +137,69 @@ pub async fn run(
     };
     conversation.run(shutdown).await;
     Ok(())
+}
+
+/// Every breaker of the assistant: each address of an engine has one, and the addresses of a kind
+/// are a chain, whose first is preferred while it is well.
+///
+/// # Errors
+/// When an engine's dialect is unknown or its address cannot be used.
+pub fn guards(config: &Config) -> Result<Guards, EngineError> {
+    let (stt, chat, tts) = (
+        engines::stt(&config.whisper)?,
+        engines::chat(&config.ollama)?,
+        engines::tts(&config.piper)?,
+    );
+    let [whisper, ollama, piper] = breakers(config);
+    let (hearing, thinking, speaking) = patience(config);
+    Ok(Guards {
+        whisper: GuardedStt::new(guard::chain(stt, &whisper, guard::RECOGNISER), hearing),
+        ollama: GuardedChat::new(guard::chain(chat, &ollama, guard::MODEL), thinking),
+        piper: GuardedTts::new(guard::chain(tts, &piper, guard::VOICE), speaking),
+    })
+}
+
+/// Changes the numbers of breakers and deadlines while they are at work. Addresses, dialects and
+/// models stay as they are.
+pub fn tune(guards: &Guards, config: &Config) {
+    let [whisper, ollama, piper] = breakers(config);
+    let (hearing, thinking, speaking) = patience(config);
+    guards.whisper.tune(&whisper, hearing);
+    guards.ollama.tune(&ollama, thinking);
+    guards.piper.tune(&piper, speaking);
+}
+
+/// When the breakers of recogniser, model and synthesiser open, and when they try again.
+fn breakers(config: &Config) -> [resilience::Settings; 3] {
+    let circuits = [
+        config.whisper.circuit(),
+        config.ollama.circuit(),
+        config.piper.circuit(),
+    ];
+    circuits.map(|circuit| config.breaker(circuit))
+}
+
+/// How long recogniser, model and synthesiser may take, and how many addresses are tried.
+fn patience(config: &Config) -> (Patience, ChatPatience, Patience) {
+    let attempts = config.retry.max_attempts;
+    let within = |deadline| Patience { deadline, attempts };
+    let thinking = ChatPatience {
+        first: within(config.ollama.first_token),
+        next_token: config.ollama.next_token,
+    };
+    (
+        within(config.whisper.deadline),
+        thinking,
+        within(config.piper.deadline),
+    )
+}
+
+/// What the recogniser knows beforehand.
+pub fn hints(config: &Config) -> Hints {
+    Hints {
+        language: config.whisper.language.clone(),
+        ..Hints::default()
+    }
 }
 
 /// The Mumble user that the assistant is.

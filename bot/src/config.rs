@@ -77,6 +77,18 @@ impl Config {
         Ok(config)
     }
 
+    /// A breaker that opens by `circuit`, and tries again as all do.
+    #[must_use]
+    pub fn breaker(&self, circuit: Circuit) -> resilience::Settings {
+        resilience::Settings {
+            threshold: circuit.threshold,
+            longest_wait: circuit.timeout,
+            retry_base: self.retry.base_delay,
+            retry_cap: self.retry.max_delay,
+            idle: self.health.check_interval,
+        }
+    }
+
     /// What one key alone cannot show to be wrong.
     fn agrees(&self, settings: &Settings) -> Result<(), SettingsError> {
         for (room, urls, dialects) in [

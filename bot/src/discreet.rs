@@ -13,7 +13,6 @@ use speech::tts::TtsError;
 
 use crate::mind::MindError;
 use crate::recogniser::EarError;
-use crate::voice::VoiceError;
 
 /// What stands in place of an engine's own words.
 const AT_TRACE: &str = "its reason is logged at trace";
@@ -33,7 +32,16 @@ pub(crate) trait Discreet: Display {
 impl Discreet for EarError {
     fn discreet(&self) -> String {
         match self {
-            Self::Stt(SttError::Server(error)) => error.discreet(),
+            Self::Stt(error) => error.discreet(),
+            Self::CutOff | Self::Broken => self.to_string(),
+        }
+    }
+}
+
+impl Discreet for SttError {
+    fn discreet(&self) -> String {
+        match self {
+            Self::Server(error) => error.discreet(),
             other => other.to_string(),
         }
     }
@@ -48,10 +56,10 @@ impl Discreet for MindError {
     }
 }
 
-impl Discreet for VoiceError {
+impl Discreet for TtsError {
     fn discreet(&self) -> String {
         match self {
-            Self::Tts(TtsError::Server(error)) => error.discreet(),
+            Self::Server(error) => error.discreet(),
             other => other.to_string(),
         }
     }
@@ -101,7 +109,7 @@ mod tests {
         };
         let told = [
             EarError::from(SttError::from(server.clone())).discreet(),
-            VoiceError::from(TtsError::from(server)).discreet(),
+            TtsError::from(server).discreet(),
             MindError::from(chat).discreet(),
         ];
         for line in told {
@@ -114,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_this_program_says_is_told() {
-        let late = VoiceError::Late(Duration::from_secs(4));
+        let late = TtsError::Late(Duration::from_secs(4));
         assert_eq!(late.discreet(), late.to_string());
         let away = MindError::from(ChatError::Unreachable {
             url: URL.to_owned(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use llm::{Chat, ChatError, Options};
+use service::settings::without_password;
 use speech::stt::{self, Stt, SttError};
 use speech::tts::{self, Tts, TtsError};
 
@@ -22,32 +23,45 @@ pub enum EngineError {
     Tts(#[source] TtsError),
 }
 
-/// The recogniser. No connection is made yet.
-///
-/// # Errors
-/// When the dialect is unknown or the address is none.
-pub fn stt(config: &Whisper) -> Result<Arc<dyn Stt>, EngineError> {
-    let (url, dialect) = first(config.places());
-    let server = stt::Server {
-        url: url.to_owned(),
-        api_key: None,
-        model: config.model.clone(),
-    };
-    stt::open(dialect, server).map_err(EngineError::Stt)
+/// An engine at one of its addresses.
+#[derive(Clone, Debug)]
+pub struct At<T: ?Sized> {
+    /// The address, without the password that it can hold.
+    pub address: String,
+    /// The engine.
+    pub engine: Arc<T>,
 }
 
-/// The model. No connection is made yet.
+/// The recogniser at each of its addresses. No connection is made yet.
 ///
 /// # Errors
-/// When the dialect is unknown or the address is none.
-pub fn chat(config: &Ollama) -> Result<Arc<dyn Chat>, EngineError> {
-    let (url, dialect) = first(config.places());
-    let server = llm::Server {
-        url: url.to_owned(),
-        api_key: config.api_key.clone(),
-        model: config.model.clone(),
+/// When a dialect is unknown or an address is none.
+pub fn stt(config: &Whisper) -> Result<Vec<At<dyn Stt>>, EngineError> {
+    let open = |url: String, dialect: &str| {
+        let server = stt::Server {
+            url,
+            api_key: None,
+            model: config.model.clone(),
+        };
+        stt::open(dialect, server)
     };
-    llm::open(dialect, server).map_err(EngineError::Chat)
+    each(config.places(), open).map_err(EngineError::Stt)
+}
+
+/// The model at each of its addresses. No connection is made yet.
+///
+/// # Errors
+/// When a dialect is unknown or an address is none.
+pub fn chat(config: &Ollama) -> Result<Vec<At<dyn Chat>>, EngineError> {
+    let open = |url: String, dialect: &str| {
+        let server = llm::Server {
+            url,
+            api_key: config.api_key.clone(),
+            model: config.model.clone(),
+        };
+        llm::open(dialect, server)
+    };
+    each(config.places(), open).map_err(EngineError::Chat)
 }
 
 /// How answers are drawn.
@@ -64,24 +78,35 @@ pub fn options(config: &Ollama) -> Options {
     }
 }
 
-/// The synthesiser. No connection is made yet.
+/// The synthesiser at each of its addresses. No connection is made yet.
 ///
 /// # Errors
-/// When the dialect is unknown or the address is none.
-pub fn tts(config: &Piper) -> Result<Arc<dyn Tts>, EngineError> {
-    let (url, dialect) = first(config.places());
-    let server = tts::Server {
-        url: url.to_owned(),
-        api_key: None,
-        model: config.model.clone(),
-        voice: config.voice.clone(),
-        length_scale: config.length_scale,
-        noise_scale: config.noise_scale,
+/// When a dialect is unknown or an address is none.
+pub fn tts(config: &Piper) -> Result<Vec<At<dyn Tts>>, EngineError> {
+    let open = |url: String, dialect: &str| {
+        let server = tts::Server {
+            url,
+            api_key: None,
+            model: config.model.clone(),
+            voice: config.voice.clone(),
+            length_scale: config.length_scale,
+            noise_scale: config.noise_scale,
+        };
+        tts::open(dialect, server)
     };
-    tts::open(dialect, server).map_err(EngineError::Tts)
+    each(config.places(), open).map_err(EngineError::Tts)
 }
 
-/// The address that is used first, with its dialect.
-fn first<'a>(mut places: impl Iterator<Item = (&'a str, &'a str)>) -> (&'a str, &'a str) {
-    places.next().expect("settings hold at least one address")
+/// Opens an engine at each of `places`, which are addresses with their dialects.
+fn each<'a, T: ?Sized, E>(
+    places: impl Iterator<Item = (&'a str, &'a str)>,
+    open: impl Fn(String, &str) -> Result<Arc<T>, E>,
+) -> Result<Vec<At<T>>, E> {
+    let at = |(url, dialect): (&str, &str)| {
+        Ok(At {
+            address: without_password(url.to_owned()),
+            engine: open(url.to_owned(), dialect)?,
+        })
+    };
+    places.map(at).collect()
 }

@@ -8,6 +8,7 @@
 pub mod app;
 pub mod config;
 pub mod engines;
+pub mod guard;
 mod conversation;
 mod ear;
 mod manner;

@@ -2,12 +2,11 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::{FutureExt as _, StreamExt as _};
 use llm::{Chat, ChatError, Message, Options, Request, Role};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 
 use crate::sentence::Sentences;
 use crate::thoughts::Thoughts;
@@ -15,21 +14,11 @@ use crate::thoughts::Thoughts;
 /// Sentences that may wait for the voice. A full channel makes the model wait; nothing is lost.
 const SENTENCES_AHEAD: usize = 32;
 
-/// The model with its deadlines.
+/// The model with its options.
 #[derive(Clone, Debug)]
 pub(crate) struct Mind {
     chat: Arc<dyn Chat>,
     options: Options,
-    deadlines: Deadlines,
-}
-
-/// How long the model may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadlines {
-    /// To its first token.
-    pub(crate) first_token: Duration,
-    /// From one token to the next.
-    pub(crate) next_token: Duration,
 }
 
 /// A complete sentence of an answer, as the model wrote it.
@@ -46,12 +35,9 @@ pub(crate) struct Sentence {
 /// Why thinking failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MindError {
-    /// The model's server failed.
+    /// The model failed, was late, or was not asked.
     #[error(transparent)]
     Chat(#[from] ChatError),
-    /// No token came in time.
-    #[error("the model sent no token within {0:?}; a smaller model or a larger deadline helps")]
-    Late(Duration),
     /// The answer ended without a word.
     #[error("the model answered with nothing")]
     Empty,
@@ -62,12 +48,8 @@ pub(crate) enum MindError {
 
 impl Mind {
     /// Thinks with `chat` under `options`.
-    pub(crate) fn new(chat: Arc<dyn Chat>, options: Options, deadlines: Deadlines) -> Self {
-        Self {
-            chat,
-            options,
-            deadlines,
-        }
+    pub(crate) fn new(chat: Arc<dyn Chat>, options: Options) -> Self {
+        Self { chat, options }
     }
 
     /// Begins to think. Sentences arrive as they are complete, at most one error as the last
@@ -96,15 +78,7 @@ impl Mind {
     /// Makes the server load the model before the first person asks; a failure only costs time
     /// later, so it is the caller's to report.
     pub(crate) async fn warm(&self, system: &str) -> Result<(), MindError> {
-        let messages = vec![
-            Message::new(Role::System, system),
-            Message::new(Role::User, "Hello"),
-        ];
-        let request = Request {
-            messages,
-            options: self.options.clone(),
-        };
-        Ok(self.chat.warm(request).await?)
+        Ok(self.chat.warm(greeting(system, &self.options)).await?)
     }
 
     async fn stream(
@@ -122,14 +96,7 @@ impl Mind {
         let mut first_token = None;
         let mut said = false;
         loop {
-            let limit = match first_token {
-                None => self.deadlines.first_token,
-                Some(_) => self.deadlines.next_token,
-            };
-            let token = timeout(limit, tokens.next())
-                .await
-                .map_err(|_| MindError::Late(limit))?;
-            let (complete, ended) = match token {
+            let (complete, ended) = match tokens.next().await {
                 Some(token) => (sentences.push(&thoughts.push(&token?)), false),
                 None => {
                     let mut last = sentences.push(&std::mem::take(&mut thoughts).finish());
@@ -155,5 +122,17 @@ impl Mind {
             }
         }
         if said { Ok(()) } else { Err(MindError::Empty) }
+    }
+}
+
+/// The beginning that every conversation has, and the smallest question: what it leaves behind in
+/// the model's prompt cache serves the next real one.
+pub(crate) fn greeting(system: &str, options: &Options) -> Request {
+    Request {
+        messages: vec![
+            Message::new(Role::System, system),
+            Message::new(Role::User, "Hello"),
+        ],
+        options: options.clone(),
     }
 }

@@ -1,73 +1,47 @@
-//! Writing down: the recogniser with its deadline, and which of its answers are words.
-
-use std::sync::Arc;
-use std::time::Duration;
+//! Writing down: the recogniser with its hints, and which of its answers are words.
 
 use audio::Pcm;
-use speech::stt::{Hints, Stt, SttError, Transcript};
-use tokio::sync::Semaphore;
+use speech::stt::{Hints, Stt as _, SttError, Transcript};
 use tokio::task::JoinError;
-use tokio::time::timeout;
 
-/// Requests to the recogniser under way at once. Most recognisers work through requests one after
-/// another, so more would only make each other late.
-const REQUESTS_AT_ONCE: usize = 2;
+use crate::guard::GuardedStt;
 
 /// A recogniser may be sure that nobody spoke; above this probability it is believed.
 const NOBODY_SPOKE: f32 = 0.8;
 
-/// The recogniser with its hints and deadline.
+/// The recogniser with its hints.
 #[derive(Clone, Debug)]
 pub(crate) struct Recogniser {
-    stt: Arc<dyn Stt>,
+    stt: GuardedStt,
     hints: Hints,
-    deadline: Duration,
-    places: Arc<Semaphore>,
 }
 
 impl Recogniser {
-    /// Recognises with `stt`, within `deadline` plus half of the utterance's length.
-    pub(crate) fn new(stt: Arc<dyn Stt>, hints: Hints, deadline: Duration) -> Self {
-        Self {
-            stt,
-            hints,
-            deadline,
-            places: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
-        }
+    /// Recognises with `stt`.
+    pub(crate) fn new(stt: GuardedStt, hints: Hints) -> Self {
+        Self { stt, hints }
     }
 
     /// Transcribes `sound`, which is mono at 16 kHz.
     ///
     /// # Errors
-    /// When the server fails, or takes longer than the deadline.
+    /// When no server gives one in time.
     pub(crate) async fn transcribe(&self, sound: Pcm) -> Result<Transcript, EarError> {
-        let deadline = self.deadline + sound.duration() / 2;
-        let work = async {
-            let _place = self.places.acquire().await.map_err(|_| EarError::CutOff)?;
-            Ok(speech::stt::final_transcript(self.stt.transcribe(sound, &self.hints)).await?)
-        };
-        timeout(deadline, work)
-            .await
-            .map_err(|_| EarError::Late(deadline))?
+        Ok(speech::stt::final_transcript(self.stt.transcribe(sound, &self.hints)).await?)
     }
 
     /// Whether a request would begin at once.
     pub(crate) fn has_room(&self) -> bool {
-        self.places.available_permits() > 0
+        self.stt.has_room()
     }
 }
 
 /// Why a turn could not be written down.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EarError {
-    /// The recogniser's server failed.
+    /// The recogniser failed, was late, or was not asked.
     #[error(transparent)]
     Stt(#[from] SttError),
-    /// It took too long.
-    #[error(
-        "the recogniser did not answer within {0:?}; a smaller model or a larger deadline helps"
-    )]
-    Late(Duration),
     /// The task was ended from outside, which happens when the program ends.
     #[error("recognition was cut off")]
     CutOff,

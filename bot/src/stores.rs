@@ -5,7 +5,7 @@
 
 use std::io;
 
-use resilience::{Checkup, Dependency, Limits, Settings, tend};
+use resilience::{Checkup, Dependency, Limits, tend};
 use secrecy::ExposeSecret as _;
 use service::health::Board;
 use tokio::net::TcpStream;
@@ -24,13 +24,7 @@ pub(crate) fn watch(config: &Config, board: &Board, shutdown: &CancellationToken
         circuit,
     } in stores(config)
     {
-        let settings = Settings {
-            threshold: circuit.threshold,
-            longest_wait: circuit.timeout,
-            retry_base: config.retry.base_delay,
-            retry_cap: config.retry.max_delay,
-            idle: config.health.check_interval,
-        };
+        let settings = config.breaker(circuit);
         let servers = places.into_iter().map(|place| {
             let server = Dependency::new(place.name(), settings.clone(), Limits::default());
             tokio::spawn(tend(server.clone(), place, shutdown.clone()));

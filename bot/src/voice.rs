@@ -8,7 +8,6 @@ use futures::StreamExt as _;
 use mumble::SpeechError;
 use speech::tts::{Tts, TtsError};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 
 use crate::cues::Cues;
 use crate::line::Line;
@@ -16,11 +15,10 @@ use crate::mind::{MindError, Sentence};
 use crate::script::Script;
 use crate::sentence::speakable;
 
-/// The synthesiser with its deadline.
+/// The synthesiser.
 #[derive(Clone, Debug)]
 pub(crate) struct Voice {
     tts: Arc<dyn Tts>,
-    deadline: Duration,
 }
 
 /// How an answer ended.
@@ -46,23 +44,12 @@ pub(crate) enum End {
     /// The synthesiser failed; `unsaid` is what it should have spoken.
     NoVoice {
         /// What was wrong.
-        error: VoiceError,
+        error: TtsError,
         /// The sentences that were not spoken, so far as the model had made them.
         unsaid: String,
     },
     /// The way to the channel was lost.
     NoLine(SpeechError),
-}
-
-/// Why a sentence could not be spoken.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum VoiceError {
-    /// The synthesiser's server failed.
-    #[error(transparent)]
-    Tts(#[from] TtsError),
-    /// No sound came in time.
-    #[error("the synthesiser sent no sound within {0:?}")]
-    Late(Duration),
 }
 
 /// Moments of an answer, each the first of its kind.
@@ -83,14 +70,14 @@ pub(crate) struct Times {
 /// What stopped the sentence loop early.
 enum Stop {
     Interrupted,
-    Voice(VoiceError),
+    Voice(TtsError),
     Line(SpeechError),
 }
 
 impl Voice {
-    /// Speaks with `tts`; each piece of sound must come within `deadline`.
-    pub(crate) fn new(tts: Arc<dyn Tts>, deadline: Duration) -> Self {
-        Self { tts, deadline }
+    /// Speaks with `tts`, which keeps its own deadlines.
+    pub(crate) fn new(tts: Arc<dyn Tts>) -> Self {
+        Self { tts }
     }
 
     /// Speaks sentences as they come, into `line`, until they end or are interrupted.
@@ -184,18 +171,15 @@ impl Voice {
     ) -> Result<(), Stop> {
         times.voice_asked.get_or_insert_with(Instant::now);
         let mut sound = self.tts.speak(text);
-        loop {
-            let piece = timeout(self.deadline, sound.next())
-                .await
-                .map_err(|_| Stop::Voice(VoiceError::Late(self.deadline)))?;
-            let Some(piece) = piece else { return Ok(()) };
-            let piece = piece.map_err(|error| Stop::Voice(error.into()))?;
+        while let Some(piece) = sound.next().await {
+            let piece = piece.map_err(Stop::Voice)?;
             times.first_sound.get_or_insert_with(Instant::now);
             script.extend(piece.duration());
             line.push(piece).await.map_err(Stop::Line)?;
             times.first_sent.get_or_insert_with(Instant::now);
             cues.sounding.cancel();
         }
+        Ok(())
     }
 }
 

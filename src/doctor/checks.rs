@@ -2,10 +2,15 @@
 
 use std::fmt::Display;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bot::{Config, EngineError, engines};
-use service::settings::without_password;
+use bot::engines::{self, At};
+use bot::{Config, EngineError};
+use futures::future::join_all;
+use llm::Chat;
+use speech::stt::Stt;
+use speech::tts::Tts;
 
 use super::Health;
 use crate::ask::{self, AskError};
@@ -13,53 +18,49 @@ use crate::ask::{self, AskError};
 /// How long an engine may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(super) async fn whisper(config: &Config) -> Health {
-    let check = async |stt: std::sync::Arc<dyn speech::stt::Stt>| stt.check().await;
-    engine(
-        &config.whisper.url[0],
-        "WHISPER_URL",
-        engines::stt(&config.whisper),
-        check,
-    )
-    .await
+pub(super) async fn whisper(config: &Config) -> Vec<Health> {
+    let check = |stt: Arc<dyn Stt>| async move { stt.check().await };
+    each(engines::stt(&config.whisper), "WHISPER_URL", "", check).await
 }
 
-pub(super) async fn ollama(config: &Config) -> Health {
-    let check = async |chat: std::sync::Arc<dyn llm::Chat>| chat.check().await;
-    let place = format!("{}, model {}", config.ollama.url[0], config.ollama.model);
-    engine(&place, "OLLAMA_URL", engines::chat(&config.ollama), check).await
+pub(super) async fn ollama(config: &Config) -> Vec<Health> {
+    let check = |chat: Arc<dyn Chat>| async move { chat.check().await };
+    let model = format!(", model {}", config.ollama.model);
+    each(engines::chat(&config.ollama), "OLLAMA_URL", &model, check).await
 }
 
-pub(super) async fn piper(config: &Config) -> Health {
-    let check = async |tts: std::sync::Arc<dyn speech::tts::Tts>| tts.check().await;
-    engine(
-        &config.piper.url[0],
-        "PIPER_URL",
-        engines::tts(&config.piper),
-        check,
-    )
-    .await
+pub(super) async fn piper(config: &Config) -> Vec<Health> {
+    let check = |tts: Arc<dyn Tts>| async move { tts.check().await };
+    each(engines::tts(&config.piper), "PIPER_URL", "", check).await
 }
 
-async fn engine<T, E: Display>(
-    address: &str,
+/// Tries an engine at each of its addresses, all at once. Those behind the first are spares.
+async fn each<T: ?Sized, E: Display>(
+    engines: Result<Vec<At<T>>, EngineError>,
     variable: &str,
-    engine: Result<T, EngineError>,
-    check: impl AsyncFnOnce(T) -> Result<(), E>,
-) -> Health {
-    let place = without_password(address.to_owned());
-    let engine = match engine {
-        Ok(engine) => engine,
-        Err(error) => return Health::Wrong(error.to_string()),
+    detail: &str,
+    check: impl AsyncFn(Arc<T>) -> Result<(), E>,
+) -> Vec<Health> {
+    let engines = match engines {
+        Ok(engines) => engines,
+        Err(error) => return vec![Health::Wrong(error.to_string())],
     };
-    match tokio::time::timeout(PATIENCE, check(engine)).await {
-        Ok(Ok(())) => Health::Fine(place),
-        Ok(Err(error)) => Health::Wrong(format!("{error} ({variable})")),
-        Err(_) => Health::Wrong(format!(
-            "{place} does not answer within {} s; is it busy? ({variable})",
-            PATIENCE.as_secs()
-        )),
-    }
+    let looks = engines.into_iter().enumerate().map(|(at, engine)| {
+        let check = &check;
+        async move {
+            let At { address, engine } = engine;
+            let spare = if at == 0 { "" } else { "spare " };
+            match tokio::time::timeout(PATIENCE, check(engine)).await {
+                Ok(Ok(())) => Health::Fine(format!("{spare}{address}{detail}")),
+                Ok(Err(error)) => Health::Wrong(format!("{spare}{error} ({variable})")),
+                Err(_) => Health::Wrong(format!(
+                    "{spare}{address} does not answer within {} s; is it busy? ({variable})",
+                    PATIENCE.as_secs()
+                )),
+            }
+        }
+    });
+    join_all(looks).await
 }
 
 pub(super) async fn mumble(config: &Config) -> Health {

@@ -11,8 +11,12 @@ use crate::stage::{Stage, tone};
 
 const SENTENCE: Duration = Duration::from_secs(1);
 
-/// Short enough to wait for, long enough for an engine that answers at once.
-const SHORT: [(&str, &str); 4] = [
+/// Short enough to wait for, long enough for an engine that answers at once. No breaker opens:
+/// each turn here meets its own fault.
+const SHORT: [(&str, &str); 7] = [
+    ("WHISPER_CIRCUIT_THRESHOLD", "1000"),
+    ("OLLAMA_CIRCUIT_THRESHOLD", "1000"),
+    ("PIPER_CIRCUIT_THRESHOLD", "1000"),
     ("WHISPER_DEADLINE_MS", "1500"),
     ("OLLAMA_FIRST_TOKEN_MS", "1500"),
     ("OLLAMA_NEXT_TOKEN_MS", "1500"),

@@ -1,5 +1,7 @@
 //! What can go wrong with a model server, in one line that says what to do.
 
+use std::time::Duration;
+
 use crate::DIALECTS;
 
 /// Why there is no answer, or only a part of one.
@@ -71,6 +73,19 @@ pub enum ChatError {
     #[error("the model server broke off in the middle of the answer ({reason})")]
     HalfAnswer {
         /// What the connection said.
+        reason: String,
+    },
+    /// The answer ended without a word. Given by whoever uses an engine, never by an engine.
+    #[error("the model answered with nothing")]
+    Empty,
+    /// No token in time. Given by what is put around an engine, never by an engine.
+    #[error("the model sent no token within {0:?}; a smaller model or a larger deadline helps")]
+    Late(Duration),
+    /// Not asked, because it failed before. Given by what is put around an engine, never by an
+    /// engine.
+    #[error("the model is left alone for a while after failures: {reason}")]
+    Unavailable {
+        /// The last failure.
         reason: String,
     },
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use audio::Pcm;
 use futures::future::{BoxFuture, FutureExt as _};
-use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _, once};
-use tokio::sync::OnceCell;
+use futures::stream::{BoxStream, Stream, StreamExt as _, TryStreamExt as _, once};
+use tokio::sync::Mutex;
 
 use super::{DIALECTS, Hints, Server, Stt, SttError, Transcript};
 
@@ -16,7 +16,7 @@ pub(super) fn open(server: Server) -> Result<Arc<dyn Stt>, SttError> {
     Ok(Arc::new(Auto(Arc::new(Inner {
         dialects: dialects.collect::<Result<_, _>>()?,
         url: server.url,
-        found: OnceCell::new(),
+        found: Mutex::new(None),
     }))))
 }
 
@@ -27,8 +27,8 @@ struct Auto(Arc<Inner>);
 struct Inner {
     url: String,
     dialects: Vec<Arc<dyn Stt>>,
-    /// Filled once a dialect has answered; a server that is away is asked again.
-    found: OnceCell<Arc<dyn Stt>>,
+    /// Filled once a dialect has answered. Whoever waits for it waits for one search.
+    found: Mutex<Option<Arc<dyn Stt>>>,
 }
 
 impl Stt for Auto {
@@ -38,19 +38,62 @@ impl Stt for Auto {
         hints: &Hints,
     ) -> BoxStream<'static, Result<Transcript, SttError>> {
         let (inner, hints) = (Arc::clone(&self.0), hints.clone());
-        let answer =
-            async move { Ok::<_, SttError>(inner.found().await?.transcribe(speech, &hints)) };
+        let answer = async move {
+            let transcripts = inner.found().await?.transcribe(speech, &hints);
+            Ok::<_, SttError>(inner.remembering(transcripts))
+        };
         once(answer).try_flatten().boxed()
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), SttError>> {
-        async { self.0.found().await?.check().await }.boxed()
+        async {
+            let found = self.0.found().await?;
+            match found.check().await {
+                Err(error) if self.0.is_another_now(&error).await => {
+                    self.0.found().await?.check().await
+                }
+                result => result,
+            }
+        }
+        .boxed()
     }
 }
 
 impl Inner {
-    async fn found(&self) -> Result<&Arc<dyn Stt>, SttError> {
-        self.found.get_or_try_init(|| self.find()).await
+    async fn found(&self) -> Result<Arc<dyn Stt>, SttError> {
+        let mut found = self.found.lock().await;
+        if let Some(dialect) = &*found {
+            return Ok(Arc::clone(dialect));
+        }
+        let dialect = self.find().await?;
+        *found = Some(Arc::clone(&dialect));
+        Ok(dialect)
+    }
+
+    /// Whether the server no longer knows its dialect, which is forgotten then: another server
+    /// has come to the address, or what answered at first was ill and not itself.
+    async fn is_another_now(&self, error: &SttError) -> bool {
+        let is_another = matches!(error, SttError::Server(error) if error.is_wrong_path());
+        if is_another {
+            *self.found.lock().await = None;
+        }
+        is_another
+    }
+
+    /// The same answer; a dialect that was no good is forgotten.
+    fn remembering(
+        self: Arc<Self>,
+        transcripts: BoxStream<'static, Result<Transcript, SttError>>,
+    ) -> impl Stream<Item = Result<Transcript, SttError>> {
+        transcripts.then(move |item| {
+            let inner = Arc::clone(&self);
+            async move {
+                if let Err(error) = &item {
+                    inner.is_another_now(error).await;
+                }
+                item
+            }
+        })
     }
 
     async fn find(&self) -> Result<Arc<dyn Stt>, SttError> {

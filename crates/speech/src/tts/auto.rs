@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use audio::Pcm;
 use futures::future::{BoxFuture, FutureExt as _};
-use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _, once};
-use tokio::sync::OnceCell;
+use futures::stream::{BoxStream, Stream, StreamExt as _, TryStreamExt as _, once};
+use tokio::sync::Mutex;
 
 use super::{DIALECTS, Server, Tts, TtsError};
 
@@ -16,7 +16,7 @@ pub(super) fn open(server: Server) -> Result<Arc<dyn Tts>, TtsError> {
     Ok(Arc::new(Auto(Arc::new(Inner {
         dialects: dialects.collect::<Result<_, _>>()?,
         url: server.url,
-        found: OnceCell::new(),
+        found: Mutex::new(None),
     }))))
 }
 
@@ -27,25 +27,69 @@ struct Auto(Arc<Inner>);
 struct Inner {
     url: String,
     dialects: Vec<Arc<dyn Tts>>,
-    /// Filled once a dialect has answered; a server that is away is asked again.
-    found: OnceCell<Arc<dyn Tts>>,
+    /// Filled once a dialect has answered. Whoever waits for it waits for one search.
+    found: Mutex<Option<Arc<dyn Tts>>>,
 }
 
 impl Tts for Auto {
     fn speak(&self, text: &str) -> BoxStream<'static, Result<Pcm, TtsError>> {
         let (inner, text) = (Arc::clone(&self.0), text.to_owned());
-        let answer = async move { Ok::<_, TtsError>(inner.found().await?.speak(&text)) };
+        let answer = async move {
+            let sound = inner.found().await?.speak(&text);
+            Ok::<_, TtsError>(inner.remembering(sound))
+        };
         once(answer).try_flatten().boxed()
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), TtsError>> {
-        async { self.0.found().await?.check().await }.boxed()
+        async {
+            let found = self.0.found().await?;
+            match found.check().await {
+                Err(error) if self.0.is_another_now(&error).await => {
+                    self.0.found().await?.check().await
+                }
+                result => result,
+            }
+        }
+        .boxed()
     }
 }
 
 impl Inner {
-    async fn found(&self) -> Result<&Arc<dyn Tts>, TtsError> {
-        self.found.get_or_try_init(|| self.find()).await
+    async fn found(&self) -> Result<Arc<dyn Tts>, TtsError> {
+        let mut found = self.found.lock().await;
+        if let Some(dialect) = &*found {
+            return Ok(Arc::clone(dialect));
+        }
+        let dialect = self.find().await?;
+        *found = Some(Arc::clone(&dialect));
+        Ok(dialect)
+    }
+
+    /// Whether the server no longer knows its dialect, which is forgotten then: another server
+    /// has come to the address, or what answered at first was ill and not itself.
+    async fn is_another_now(&self, error: &TtsError) -> bool {
+        let is_another = matches!(error, TtsError::Server(error) if error.is_wrong_path());
+        if is_another {
+            *self.found.lock().await = None;
+        }
+        is_another
+    }
+
+    /// The same sound; a dialect that was no good is forgotten.
+    fn remembering(
+        self: Arc<Self>,
+        sound: BoxStream<'static, Result<Pcm, TtsError>>,
+    ) -> impl Stream<Item = Result<Pcm, TtsError>> {
+        sound.then(move |item| {
+            let inner = Arc::clone(&self);
+            async move {
+                if let Err(error) = &item {
+                    inner.is_another_now(error).await;
+                }
+                item
+            }
+        })
     }
 
     async fn find(&self) -> Result<Arc<dyn Tts>, TtsError> {
