@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use audio::Pcm;
+use bot::engines::At;
 use futures::StreamExt as _;
 use llm::{Chat, Message, Options, Request, Role};
 use mumble::{Client, Event, Events};
@@ -47,9 +48,9 @@ impl Plain {
         let settings = Settings::load(mumble_ai::REFERENCE, None, &env).expect(fits);
         let config = bot::Config::from_settings(&settings).expect(fits);
         Self {
-            stt: bot::engines::stt(&config.whisper).expect(fits),
-            chat: bot::engines::chat(&config.ollama).expect(fits),
-            tts: bot::engines::tts(&config.piper).expect(fits),
+            stt: only(bot::engines::stt(&config.whisper).expect(fits)),
+            chat: only(bot::engines::chat(&config.ollama).expect(fits)),
+            tts: only(bot::engines::tts(&config.piper).expect(fits)),
             options: bot::engines::options(&config.ollama),
             system: bot::app::system_message(&config).to_string(),
         }
@@ -122,4 +123,9 @@ impl Plain {
         line.push(sound).await.expect("the line is there");
         line.finish().done().await.expect("the answer is played");
     }
+}
+
+/// The engine at its one address, with nothing around it.
+fn only<T: ?Sized>(mut engines: Vec<At<T>>) -> Arc<T> {
+    engines.remove(0).engine
 }
