@@ -399,6 +399,7 @@ async fn a_signal_ends_the_assistant_in_time_wherever_it_is() {
     let connected = engines.program_at(&server);
     let running = connected.start(&["bot"]);
     ann.meets(Assistant::NAME).await;
+    engines.chat.asked(1).await;
     ends_in_time(running).await;
     // The server is there but says nothing; then it is away.
     server.freeze();

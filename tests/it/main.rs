@@ -28,6 +28,7 @@ mod scripted_engines;
 mod stage;
 mod command_line;
 mod privacy;
+mod health;
 mod stack;
 mod keeping;
 mod health_check;

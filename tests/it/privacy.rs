@@ -185,7 +185,7 @@ struct Scene {
     tts_parrot: Parrot,
     running: Running,
     ann: Caller,
-    _program: Program,
+    program: Program,
     _server: MumbleServer,
 }
 
@@ -228,7 +228,7 @@ impl Scene {
             tts_parrot,
             running,
             ann,
-            _program: program,
+            program,
             _server: server,
         }
     }
@@ -281,6 +281,19 @@ impl Scene {
         }
     }
 
+    /// Everything that it tells about its health, in lower case.
+    async fn pages(&self) -> String {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut pages = String::new();
+        for path in service::health::PATHS {
+            let url = format!("{}{path}", self.program.health());
+            let answer = client.get(url).send().await.unwrap();
+            pages.push_str(&answer.text().await.unwrap());
+            pages.push('\n');
+        }
+        pages.to_lowercase()
+    }
+
     /// Ends the assistant and gives everything that it has written, in lower case.
     async fn ends(self) -> String {
         self.running.terminate().await;
@@ -294,6 +307,7 @@ impl Scene {
 async fn nothing_leaks(settings: &[(&str, &str)], must_log: &[&str]) {
     let mut scene = Scene::set(settings).await;
     scene.play().await;
+    let pages = scene.pages().await;
     let log = scene.ends().await;
     for word in must_log {
         assert!(log.contains(word), "{word} was not logged:\n{log}");
@@ -301,6 +315,8 @@ async fn nothing_leaks(settings: &[(&str, &str)], must_log: &[&str]) {
     let told = |line: &&str| line.contains(SECRET) || WORDS.iter().any(|word| line.contains(word));
     let leaks: Vec<&str> = log.lines().filter(told).collect();
     assert!(leaks.is_empty(), "in the log:\n{}", leaks.join("\n"));
+    let leaks: Vec<&str> = pages.lines().filter(told).collect();
+    assert!(leaks.is_empty(), "in the pages:\n{}", leaks.join("\n"));
 }
 
 /// What the scene logs whatever the format: its good turns and the failures of each engine.

@@ -1,3 +1,5 @@
+//! What the book of turns holds to: each one ends once, and none stays anywhere for ever.
+
 use std::collections::HashMap;
 use std::time::Duration;
 

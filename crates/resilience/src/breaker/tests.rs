@@ -1,3 +1,5 @@
+//! The rules of the breaker, with the time in the test's hands.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Who is asked when, with engines that do what the test says.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 

@@ -1,3 +1,5 @@
+//! Who is admitted, who waits, and what is remembered of it.
+
 use std::time::Duration;
 
 use super::*;

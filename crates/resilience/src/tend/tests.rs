@@ -1,3 +1,5 @@
+//! How an engine is looked after while nobody asks it, with the clock stopped.
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

@@ -115,7 +115,7 @@ impl Server {
             .name("health".to_owned())
             .spawn(move || runtime.block_on(serving))
             .map_err(ServeError::NoRoom)?;
-        tracing::info!(%address, "health is told at /health");
+        tracing::debug!(%address, "health is told at /health");
         Ok(Self {
             address,
             _ending: ending.drop_guard(),
