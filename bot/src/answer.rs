@@ -181,6 +181,10 @@ impl Answerer {
                 remember(&heard);
                 Outcome::Answered
             }
+            End::Closing => {
+                remember(&heard);
+                Outcome::Ended
+            }
             End::NoLine(error) => without_a_line(error),
             End::NoThought(error) => {
                 tracing::warn!(error = error.for_the_log(), "model failed");
@@ -217,7 +221,9 @@ impl Answerer {
         match self.voice.play(pcm, line, cues).await {
             End::Interrupted => Outcome::Interrupted,
             End::NoLine(error) => without_a_line(error),
-            End::Complete | End::NoThought(_) | End::NoVoice { .. } => Outcome::Apologised,
+            End::Complete | End::Closing | End::NoThought(_) | End::NoVoice { .. } => {
+                Outcome::Apologised
+            }
         }
     }
 

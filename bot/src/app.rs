@@ -1,13 +1,15 @@
 //! All wiring of the assistant, in the order in which a turn passes.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use mumble::{ActError, Client};
+use mumble::{ActError, Client, Standing};
 use service::health::Board;
 use speech::stt::Hints;
 use speech::tts::Tts;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::Addressing;
@@ -34,6 +36,9 @@ use crate::voice::Voice;
 /// Utterances on their way to the loop; it takes them at once, so a full channel
 /// only makes a task wait.
 const ON_THE_WAY: usize = 16;
+
+/// How long leaving the Mumble server may take: a farewell by TLS, nothing is waited for.
+const LEAVING: Duration = Duration::from_secs(2);
 
 /// Runs the assistant until `shutdown`, and writes on `board` how it stands. Reports of answered
 /// turns go to `reports`, if given; when it is full they are dropped.
@@ -69,7 +74,11 @@ pub async fn run(
     let voice = Voice::new(Arc::clone(&tts));
 
     // The Mumble user.
-    let (client, events) = mumble::join(user(&config), shutdown.child_token());
+    // It leaves when the conversation has ended, or was dropped: last words need their line.
+    let line = CancellationToken::new();
+    let leaving = line.clone().drop_guard();
+    let (client, events) = mumble::join(user(&config), line);
+    let standing = client.watch_standing();
     stores::watch(&config, &board, &shutdown);
     tokio::spawn(health::tell_presence(client.clone(), board.clone()));
     tell_about(&client, &config).await;
@@ -136,6 +145,8 @@ pub async fn run(
         board,
     };
     conversation.run(shutdown).await;
+    drop(leaving);
+    leave(standing).await;
     Ok(())
 }
 
@@ -199,6 +210,14 @@ pub fn hints(config: &Config) -> Hints {
     Hints {
         language: config.whisper.language.clone(),
         ..Hints::default()
+    }
+}
+
+/// Waits until the Mumble user has left its server.
+async fn leave(mut standing: watch::Receiver<Standing>) {
+    let left = standing.wait_for(|standing| matches!(standing, Standing::Left));
+    if timeout(LEAVING, left).await.is_err() {
+        tracing::warn!("the Mumble server was not told of the end in time");
     }
 }
 

@@ -9,7 +9,7 @@
 //! ```
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mumble::{ChannelId, Client, Events, RosterChange, SessionId};
 use service::health::Board;
@@ -81,17 +81,33 @@ enum Event {
     Written(Written),
     TimePassed,
     Heartbeat,
+    /// The assistant is asked to end.
+    Closing,
+}
+
+/// How long the sentence that sounds may go on when the assistant is asked to end. With what it
+/// takes to leave, that stays below the 10 s after which `docker stop` kills.
+const LAST_WORDS: Duration = Duration::from_secs(6);
+
+/// Whether the conversation goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Open,
+    /// Only what sounds is said to its end, until this time.
+    Closing(Instant),
 }
 
 impl Conversation {
-    /// Talks until `shutdown`, or until the Mumble user is gone for good.
+    /// Talks until `shutdown`, or until the Mumble user is gone for good. The sentence that
+    /// sounds at the end is finished, within [`LAST_WORDS`]; nothing else is begun.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        let mut life = Life::Open;
         loop {
-            let deadline = self.deadline();
+            let deadline = self.deadline(life);
             let event = tokio::select! {
                 biased;
-                () = shutdown.cancelled() => break,
+                () = shutdown.cancelled(), if life == Life::Open => Event::Closing,
                 news = self.present.news() => Event::Answer(news),
                 written = self.typed.written() => Event::Written(written),
                 event = self.events.next() => match event {
@@ -103,10 +119,17 @@ impl Conversation {
                 _ = heartbeat.tick() => Event::Heartbeat,
             };
             let now = Instant::now();
+            if matches!(event, Event::Closing) {
+                life = Life::Closing(now + LAST_WORDS);
+            }
             self.handle(now, event);
-            self.answer_next(now);
+            match life {
+                Life::Open => self.answer_next(now),
+                Life::Closing(until) if now < until && self.present.answer.is_some() => {}
+                Life::Closing(_) => break,
+            }
         }
-        self.end_all(Instant::now(), Outcome::Ended);
+        self.end_all(Instant::now());
     }
 
     fn handle(&mut self, now: Instant, event: Event) {
@@ -125,6 +148,7 @@ impl Conversation {
                 }
                 self.strike(now);
             }
+            Event::Closing => self.close(now),
             Event::Heartbeat => {
                 self.board.beat(now);
                 self.board.line(health::line(self.client.stats()));
@@ -320,12 +344,17 @@ impl Conversation {
         }
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self, life: Life) -> Option<Instant> {
+        let closed = match life {
+            Life::Open => None,
+            Life::Closing(until) => Some(until),
+        };
         self.ears
             .deadline()
             .into_iter()
             .chain(self.floor.deadline())
             .chain(self.turns.deadline())
+            .chain(closed)
             .min()
     }
 }

@@ -7,6 +7,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Cues {
     /// To the answer: stop at once, somebody speaks over it.
     pub(crate) interrupted: CancellationToken,
+    /// To the answer: finish the sentence that sounds and begin no other, the assistant ends.
+    pub(crate) closing: CancellationToken,
     /// From the answer: its sound goes out.
     pub(crate) sounding: CancellationToken,
 }

@@ -40,6 +40,12 @@ impl Line {
         speech.push(sound).await
     }
 
+    /// How much of the sound has left so far.
+    pub(crate) fn heard(&self) -> Duration {
+        let begun = self.begun.as_ref();
+        begun.map_or(Duration::ZERO, |(speech, _)| speech.heard())
+    }
+
     /// Says that no more sound comes.
     pub(crate) fn finish(self) -> Tail {
         Tail {
@@ -64,6 +70,12 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
+    /// How much of the sound has left so far.
+    pub(crate) fn heard(&self) -> Duration {
+        let playing = self.playing.as_ref();
+        playing.map_or(Duration::ZERO, |(playing, _)| playing.heard())
+    }
+
     /// Waits until the last of the sound has left; gives how long it was.
     pub(crate) async fn done(&mut self) -> Result<Duration, SpeechError> {
         match &mut self.playing {

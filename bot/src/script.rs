@@ -38,6 +38,12 @@ impl Script {
         self.lines.last().map_or(Duration::ZERO, |line| line.ends)
     }
 
+    /// Where the sentence ends that sounds when `heard` of the sound was played.
+    pub(crate) fn end_of_sentence(&self, heard: Duration) -> Duration {
+        let sounding = self.lines.iter().find(|line| heard < line.ends);
+        sounding.map_or(heard, |line| line.ends)
+    }
+
     /// The words that were heard when `heard` of the sound was played; of the sentence that was
     /// cut, the share of words that its time allows.
     pub(crate) fn heard(&self, heard: Duration) -> String {
@@ -80,6 +86,10 @@ mod tests {
         script.extend(Duration::from_secs(1));
         script.extend(Duration::from_secs(1));
         assert_eq!(script.sound(), Duration::from_secs(3));
+        let end_of_sentence = |ms| script.end_of_sentence(Duration::from_millis(ms));
+        assert_eq!(end_of_sentence(500), Duration::from_secs(1));
+        assert_eq!(end_of_sentence(1000), Duration::from_secs(3));
+        assert_eq!(end_of_sentence(3000), Duration::from_secs(3));
         assert_eq!(script.heard(Duration::ZERO), "");
         assert_eq!(script.heard(Duration::from_secs(1)), "It is Paris.");
         assert_eq!(script.heard(Duration::from_secs(2)), "It is Paris. It lies");

@@ -1,5 +1,6 @@
 //! Speaking: sentences become sound one ahead of what is being heard, until told to stop.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,10 @@ use crate::line::Line;
 use crate::mind::{MindError, Sentence};
 use crate::script::Script;
 use crate::sentence::speakable;
+
+/// Sound goes to the line in pieces of a fifth of a second: as finely can it be told, when the
+/// assistant ends, whether a sentence has begun to sound.
+const SPOONFULS_IN_A_SECOND: u32 = 5;
 
 /// The synthesiser.
 #[derive(Clone, Debug)]
@@ -39,6 +44,8 @@ pub(crate) enum End {
     Complete,
     /// The person spoke over it.
     Interrupted,
+    /// The assistant ends; the sentence that sounded was said to its end.
+    Closing,
     /// The model failed.
     NoThought(MindError),
     /// The synthesiser failed; `unsaid` is what it should have spoken.
@@ -70,6 +77,7 @@ pub(crate) struct Times {
 /// What stopped the sentence loop early.
 enum Stop {
     Interrupted,
+    Closing,
     Voice(TtsError),
     Line(SpeechError),
 }
@@ -97,6 +105,7 @@ impl Voice {
             let next = tokio::select! {
                 biased;
                 () = cues.interrupted.cancelled() => { end = End::Interrupted; break }
+                () = cues.closing.cancelled() => { end = End::Closing; break }
                 next = sentences.recv() => next,
             };
             let sentence = match next {
@@ -125,6 +134,10 @@ impl Voice {
                     end = End::Interrupted;
                     break;
                 }
+                Err(Stop::Closing) => {
+                    end = End::Closing;
+                    break;
+                }
                 Err(Stop::Line(error)) => {
                     end = End::NoLine(error);
                     break;
@@ -138,7 +151,7 @@ impl Voice {
         }
         let (sound, end) = match end {
             End::Interrupted => (line.stop(), End::Interrupted),
-            end => play_out(line, end, cues).await,
+            end => play_out(line, end, &script, cues).await,
         };
         Said {
             heard: script.heard(sound),
@@ -150,6 +163,9 @@ impl Voice {
     /// Plays one prepared sound.
     pub(crate) async fn play(&self, sound: Pcm, mut line: Line, cues: &Cues) -> End {
         cues.sounding.cancel();
+        let mut script = Script::default();
+        script.line("");
+        script.extend(sound.duration());
         let pushed = tokio::select! {
             biased;
             () = cues.interrupted.cancelled() => return End::Interrupted,
@@ -157,7 +173,7 @@ impl Voice {
         };
         match pushed {
             Err(error) => End::NoLine(error),
-            Ok(()) => play_out(line, End::Complete, cues).await.1,
+            Ok(()) => play_out(line, End::Complete, &script, cues).await.1,
         }
     }
 
@@ -170,33 +186,69 @@ impl Voice {
         cues: &Cues,
     ) -> Result<(), Stop> {
         times.voice_asked.get_or_insert_with(Instant::now);
+        let begins = script.sound();
+        let sounds = |line: &Line| line.heard() > begins;
         let mut sound = self.tts.speak(text);
-        while let Some(piece) = sound.next().await {
+        loop {
+            let mut next = pin!(sound.next());
+            let piece = tokio::select! {
+                biased;
+                () = cues.closing.cancelled(), if !sounds(line) => {
+                    if !sounds(line) {
+                        return Err(Stop::Closing);
+                    }
+                    next.await
+                }
+                piece = &mut next => piece,
+            };
+            let Some(piece) = piece else { return Ok(()) };
             let piece = piece.map_err(Stop::Voice)?;
             times.first_sound.get_or_insert_with(Instant::now);
-            script.extend(piece.duration());
-            line.push(piece).await.map_err(Stop::Line)?;
-            times.first_sent.get_or_insert_with(Instant::now);
-            cues.sounding.cancel();
+            for spoonful in spoonfuls(&piece) {
+                script.extend(spoonful.duration());
+                line.push(spoonful).await.map_err(Stop::Line)?;
+                times.first_sent.get_or_insert_with(Instant::now);
+                cues.sounding.cancel();
+                if cues.closing.is_cancelled() && !sounds(line) {
+                    return Err(Stop::Closing);
+                }
+            }
         }
-        Ok(())
     }
 }
 
-/// Lets the line play what it holds.
-async fn play_out(line: Line, end: End, cues: &Cues) -> (Duration, End) {
+/// The sound in pieces that the line takes quickly, also when it is full.
+fn spoonfuls(sound: &Pcm) -> impl Iterator<Item = Pcm> {
+    let rate = sound.rate();
+    let samples = (rate / SPOONFULS_IN_A_SECOND).max(1) as usize;
+    let spoonfuls = sound.samples().chunks(samples);
+    spoonfuls.map(move |spoonful| Pcm::new(rate, spoonful.to_vec()))
+}
+
+/// Lets the line play what it holds; only the sentence that sounds, when the assistant ends.
+async fn play_out(line: Line, end: End, script: &Script, cues: &Cues) -> (Duration, End) {
     let mut tail = line.finish();
-    tokio::select! {
-        biased;
-        () = cues.interrupted.cancelled() => {}
-        done = tail.done() => {
-            return match done {
-                Ok(sound) => (sound, end),
-                Err(error) => (tail.stop(), End::NoLine(error)),
-            };
+    let mut last = None;
+    loop {
+        let rest = last.map(|last: Duration| last.saturating_sub(tail.heard()));
+        if rest.is_some_and(|rest| rest.is_zero()) {
+            return (tail.stop(), End::Closing);
+        }
+        tokio::select! {
+            biased;
+            () = cues.interrupted.cancelled() => return (tail.stop(), End::Interrupted),
+            done = tail.done() => {
+                return match done {
+                    Ok(sound) => (sound, end),
+                    Err(error) => (tail.stop(), End::NoLine(error)),
+                };
+            }
+            () = cues.closing.cancelled(), if last.is_none() => {
+                last = Some(script.end_of_sentence(tail.heard()));
+            }
+            () = tokio::time::sleep(rest.unwrap_or_default()), if rest.is_some() => {}
         }
     }
-    (tail.stop(), End::Interrupted)
 }
 
 /// The sentences that can no longer be spoken: they are typed instead.

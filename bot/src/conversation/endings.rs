@@ -218,10 +218,23 @@ impl Conversation {
         self.end_but(now, in_hand, Outcome::LostConnection);
     }
 
+    /// The assistant is to end: what sounds comes to the end of its sentence, everything else
+    /// ends here.
+    pub(super) fn close(&mut self, now: Instant) {
+        let sounds = |answer: &InHand| answer.cues.sounding.is_cancelled();
+        self.present.answer = self.present.answer.take().filter(sounds);
+        if let Some(answer) = &self.present.answer {
+            answer.cues.closing.cancel();
+        }
+        self.signs.forget_all();
+        let in_hand = self.present.answer.as_ref().map(|answer| answer.turn);
+        self.end_but(now, in_hand, Outcome::Ended);
+    }
+
     /// The assistant ends, and every turn with it.
-    pub(super) fn end_all(&mut self, now: Instant, outcome: Outcome) {
+    pub(super) fn end_all(&mut self, now: Instant) {
         self.present.answer = None;
-        self.end_but(now, None, outcome);
+        self.end_but(now, None, Outcome::Ended);
     }
 
     /// Ends every turn but this one.
