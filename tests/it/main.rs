@@ -14,6 +14,7 @@ mod company;
 mod degradation;
 mod typed;
 mod trouble;
+mod life_cycle;
 mod matrix;
 mod joining;
 mod staying;
