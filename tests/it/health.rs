@@ -4,10 +4,11 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use audio::Pcm;
 use serde_json::Value;
 use service::health::{PATHS, Server};
 use world::program::Program;
-use world::scripted::{self, Play, SttDialect, TtsDialect};
+use world::scripted::{self, Play, Reply, Scripted, SttDialect, TtsDialect};
 use world::{Assistant, MumbleOptions, MumbleServer, SMALL_MODEL};
 
 use crate::stage::{Stage, tone};
@@ -56,7 +57,9 @@ fn served(assistant: &Assistant) -> Server {
 struct Scene {
     program: Program,
     server: MumbleServer,
-    _engines: Box<dyn Send>,
+    chat: Scripted<Reply>,
+    tts: Scripted<Pcm>,
+    _stt: Scripted<String>,
 }
 
 impl Scene {
@@ -77,12 +80,20 @@ impl Scene {
         Self {
             program: program.with(settings),
             server,
-            _engines: Box::new((stt, chat, tts)),
+            chat,
+            tts,
+            _stt: stt,
         }
     }
 
     /// Waits until `/health` tells this status, and gives its code and what it says.
     async fn becomes(&self, status: &str) -> (u16, Value) {
+        self.tells(status, |answer| answer["status"] == status)
+            .await
+    }
+
+    /// Waits until `/health` tells what is wanted, and gives its code and what it says.
+    async fn tells(&self, wanted: &str, is: impl Fn(&Value) -> bool) -> (u16, Value) {
         let url = format!("{}/health", self.program.health());
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let deadline = Instant::now() + PATIENCE;
@@ -92,13 +103,13 @@ impl Scene {
                 let code = answer.status().as_u16();
                 let text = answer.text().await.unwrap();
                 last = serde_json::from_str(&text).unwrap();
-                if last["status"] == status {
+                if is(&last) {
                     return (code, last);
                 }
             }
             tokio::time::sleep(LOOK).await;
         }
-        panic!("not {status} in {PATIENCE:?}: {last}");
+        panic!("not {wanted} in {PATIENCE:?}: {last}");
     }
 
     /// What `mumble-ai health` does.
@@ -148,6 +159,37 @@ async fn it_tells_the_truth_about_a_store_that_comes_and_goes() {
         line.contains("mumble-ai up") && line.contains("HEALTH_PORT"),
         "{line}"
     );
+}
+
+#[tokio::test]
+async fn an_engine_that_comes_and_goes_is_told_with_its_breaker() {
+    service::tls::install();
+    let mut scene = Scene::set(&[("PIPER_CIRCUIT_THRESHOLD", "1")]);
+    let _running = scene.program.start(&["bot"]);
+    let (_, answer) = scene.becomes("healthy").await;
+    for service in ["whisper", "ollama", "piper"] {
+        assert_eq!(answer["services"][service], true, "{answer}");
+        assert_eq!(answer["dependencies"][service]["state"], "closed");
+    }
+    // Without a voice people are still answered in writing, without the model nobody is.
+    scene.tts.stop();
+    let opened = |answer: &Value| answer["dependencies"]["piper"]["state"] == "open";
+    let (code, answer) = scene.tells("open", opened).await;
+    assert_eq!((code, &answer["status"]), (200, &"degraded".into()));
+    let piper = &answer["dependencies"]["piper"];
+    assert_eq!(piper["trips"], 1, "{answer}");
+    assert_eq!(piper["instances"][0]["address"], scene.tts.url());
+    scene.chat.stop();
+    let (code, answer) = scene.becomes("unhealthy").await;
+    assert_eq!(code, 503);
+    let reasons = answer["reasons"].to_string();
+    assert!(reasons.contains("ollama is away"), "{answer}");
+
+    scene.tts.start_again();
+    scene.chat.start_again();
+    let (_, answer) = scene.becomes("healthy").await;
+    assert_eq!(answer["dependencies"]["piper"]["state"], "closed");
+    assert_eq!(answer["dependencies"]["piper"]["trips"], 1);
 }
 
 #[tokio::test]
