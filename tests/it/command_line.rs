@@ -326,6 +326,25 @@ async fn doctor_says_of_each_part_that_it_is_well() {
     }
 }
 
+#[tokio::test]
+async fn doctor_looks_at_every_address_and_says_which_are_spares() {
+    let engines = Engines::start();
+    let server = MumbleServer::start(MumbleOptions::default());
+    let spare = scripted::tts(TtsDialect::Piper, tone(Duration::from_secs(1)));
+    let urls = format!("{},{},{NOBODY}", engines.tts.url(), spare.url());
+    let program = engines.program_at(&server).with(&[("PIPER_URL", &urls)]);
+    let ran = program.run(&["doctor"]).await;
+    assert_eq!((ran.code, &*ran.stderr), (Some(1), ""), "{ran:?}");
+    let about = ran.stdout.lines().filter(|line| line.contains("piper"));
+    let lines: Vec<String> = about
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(lines[0], format!("ok piper {}", engines.tts.url()));
+    assert_eq!(lines[1], format!("ok piper spare {}", spare.url()));
+    assert!(lines[2].starts_with("wrong piper spare"), "{lines:?}");
+    assert_names(&lines[2], &["127.0.0.1:1", "PIPER_URL"]);
+}
+
 /// What the doctor says of the Mumble server while everything else is well.
 async fn diagnosis(program: Program) -> String {
     let ran = program.run(&["doctor"]).await;

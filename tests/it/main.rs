@@ -15,6 +15,7 @@ mod degradation;
 mod typed;
 mod trouble;
 mod life_cycle;
+mod spares;
 mod matrix;
 mod joining;
 mod staying;

@@ -75,3 +75,39 @@ impl Engine {
         }
     }
 }
+
+/// A real engine of one test's own, which the test may end and start again.
+#[derive(Debug)]
+pub struct Instance {
+    part: &'static str,
+    port: u16,
+    served: Option<Served>,
+}
+
+impl Instance {
+    /// Starts `whisper`, `ollama` or `piper` and waits until it answers.
+    pub fn start(part: &'static str) -> Self {
+        let mut instance = Self {
+            part,
+            port: free_port(),
+            served: None,
+        };
+        instance.start_again();
+        instance
+    }
+
+    /// Its base address, which it keeps.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends it, whatever it is doing. Waits until it is gone.
+    pub fn end(&mut self) {
+        self.served = None;
+    }
+
+    /// Starts it again at its address, and waits until it answers.
+    pub fn start_again(&mut self) {
+        self.served = Some(Served::start(self.part, self.port, None, &[]));
+    }
+}

@@ -1,6 +1,7 @@
 //! A world to try the house in: real servers, scripted engines, recorded questions, a caller.
 //!
 //! - [`Engines`]: the real faster-whisper, Ollama and Piper, one set for a test process.
+//! - [`Instance`]: one more of them, which a test may end and start again.
 //! - [`MumbleServer`]: a real murmurd; each one has its own port, folder and certificate.
 //! - [`Store`]: a real Postgres, Redis or Chroma.
 //! - [`Proxy`]: a bad network between a user and its server, or an assistant and its engines.
@@ -37,7 +38,7 @@ pub use assistant::{Assistant, Urls};
 pub use caller::{Caller, Utterance};
 pub use chance::Chance;
 pub use elsewhere::Elsewhere;
-pub use engines::{Engines, SMALL_MODEL};
+pub use engines::{Engines, Instance, SMALL_MODEL};
 pub use murmur::{Autoban, MumbleServer, Options as MumbleOptions, Release};
 pub use proxy::{Datagram, Direction, Faults, Proxy, Request, Tcp, Udp};
 pub use served::free_port;

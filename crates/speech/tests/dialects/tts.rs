@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use audio::{Pcm, wav};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -351,6 +351,30 @@ async fn auto_tries_again_when_the_server_was_away() {
     assert!(say(&tts, "Hello").await.is_err());
     let routes = synthesiser(API_TTS, &Log::new());
     serve_at(socket.listen(16).unwrap(), routes);
+    assert_eq!(say(&tts, "Hello").await, Ok(sound()));
+}
+
+#[tokio::test]
+async fn auto_looks_again_when_another_server_has_come_to_the_address() {
+    let ill = Arc::new(Mutex::new(true));
+    let is_ill = Arc::clone(&ill);
+    let answer = async move |method: Method, uri: Uri| {
+        // A server that is ill takes every path for its own.
+        if *is_ill.lock().unwrap() {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+        match (uri.path(), method) {
+            (PIPER, Method::POST) => wav::write(&sound()).into_response(),
+            (PIPER, _) => StatusCode::METHOD_NOT_ALLOWED.into_response(),
+            _ => StatusCode::NOT_FOUND.into_response(),
+        }
+    };
+    let url = serve(Router::new().fallback(answer)).await;
+    let tts = open("auto", server(&url)).unwrap();
+    assert!(say(&tts, "Hello").await.is_err());
+    *ill.lock().unwrap() = false;
+    // The wrong dialect is found out at the first request, and given up.
+    assert!(say(&tts, "Hello").await.is_err());
     assert_eq!(say(&tts, "Hello").await, Ok(sound()));
 }
 
