@@ -35,3 +35,4 @@ mod stack;
 mod keeping;
 mod health_check;
 mod soak;
+mod faults_soak;

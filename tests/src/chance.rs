@@ -1,5 +1,7 @@
 //! Chance that a test can have again.
 
+use std::time::Duration;
+
 /// Random numbers from a seed (splitmix64, <https://prng.di.unimi.it/splitmix64.c>).
 #[derive(Clone, Debug)]
 pub struct Chance(u64);
@@ -18,6 +20,17 @@ impl Chance {
     /// Any byte.
     pub fn byte(&mut self) -> u8 {
         self.number().to_be_bytes()[0]
+    }
+
+    /// A number below `end`, which is not 0.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.number() % end
+    }
+
+    /// A time from `least` to `most`, to the millisecond.
+    pub fn between(&mut self, least: Duration, most: Duration) -> Duration {
+        let span = most.saturating_sub(least).as_millis() as u64;
+        least + Duration::from_millis(self.below(span + 1))
     }
 
     fn number(&mut self) -> u64 {

@@ -158,6 +158,11 @@ impl Proxy {
         lock(&self.shared.requests).iter().cloned().collect()
     }
 
+    /// Forgets the requests that came so far.
+    pub fn forget_requests(&self) {
+        lock(&self.shared.requests).clear();
+    }
+
     /// How many of [`Proxy::requests`] were for this method and path.
     pub fn asked(&self, method: &str, path: &str) -> usize {
         let requests = lock(&self.shared.requests);

@@ -132,6 +132,12 @@ impl<A: Clone + Send + 'static> Scripted<A> {
         self.state.script().seen.clone()
     }
 
+    /// Forgets the requests so far, for a test that goes on for long. [`Scripted::asked`] counts
+    /// on, and cannot give them any more.
+    pub fn forget(&self) {
+        self.state.script().seen.clear();
+    }
+
     /// Waits until it was asked `times` times since its start, and gives the last of these
     /// requests.
     pub async fn asked(&self, times: usize) -> Seen {
