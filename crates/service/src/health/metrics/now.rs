@@ -12,10 +12,10 @@ use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::registry::Unit;
 use resilience::{Snapshot, State};
 
-use super::super::board::View;
-use super::super::clock::Clock;
-use super::super::presence::Presence;
-use super::super::verdict::{Status, verdict};
+use crate::health::board::View;
+use crate::health::clock::Clock;
+use crate::health::presence::Presence;
+use crate::health::verdict::{Status, verdict};
 use crate::settings::without_password;
 
 /// The states of a breaker.
