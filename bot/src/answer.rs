@@ -10,6 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::ask::{Ask, Excuse, Question};
 use crate::cues::Cues;
 use crate::discreet::Discreet as _;
+use crate::excuses::Excuses;
 use crate::history::Histories;
 use crate::manner::Manner;
 use crate::mind::{Mind, MindError};
@@ -32,6 +33,8 @@ pub(crate) struct Answerer {
     pub(crate) signs: Signs,
     /// What is said when an engine cannot.
     pub(crate) sounds: Sounds,
+    /// What each person is told of an engine that is out.
+    pub(crate) excuses: Excuses,
     /// Knows that an answer is being given.
     pub(crate) quiet: Quiet,
     /// What was said before; shared by spoken and typed answers.
@@ -188,7 +191,10 @@ impl Answerer {
             End::NoLine(error) => without_a_line(error),
             End::NoThought(error) => {
                 tracing::warn!(error = error.for_the_log(), "model failed");
-                remember(&heard);
+                // A question that was not answered at all must not be answered with a later one.
+                if !heard.is_empty() {
+                    remember(&heard);
+                }
                 let outcome = self
                     .apologise(speaker, manner, Sound::NoThought, cues)
                     .await;
@@ -205,7 +211,8 @@ impl Answerer {
         (Ended::With(outcome), stages)
     }
 
-    /// Plays a prepared sound, or types its words when it cannot be played.
+    /// Plays a prepared sound, or a short one for who knows it already; types its words when it
+    /// cannot be played.
     async fn apologise(
         &self,
         speaker: SessionId,
@@ -213,6 +220,7 @@ impl Answerer {
         sound: Sound,
         cues: &Cues,
     ) -> Outcome {
+        let sound = self.excuses.fitting(speaker, sound);
         let Some(pcm) = self.sounds.pcm(sound) else {
             self.type_out(speaker, manner, sound.sentence());
             return Outcome::Apologised;

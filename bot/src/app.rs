@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mumble::{ActError, Client, Standing};
+use mumble::Standing;
 use service::health::Board;
 use speech::stt::Hints;
 use speech::tts::Tts;
@@ -14,10 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::address::Addressing;
 use crate::answer::Answerer;
+use crate::comment;
 use crate::config::Config;
 use crate::conversation::{Conversation, Present};
 use crate::ear::Ears;
 use crate::engines::{self, EngineError};
+use crate::excuses::Excuses;
 use crate::floor::Floor;
 use crate::guard::{self, ChatPatience, GuardedChat, GuardedStt, GuardedTts, Guards, Patience};
 use crate::health;
@@ -68,9 +70,9 @@ pub async fn run(
     }
 
     // Ear, mind and voice around them.
-    let recogniser = Recogniser::new(guards.whisper, hints);
-    let mind = Mind::new(Arc::new(guards.ollama), options);
-    let tts: Arc<dyn Tts> = Arc::new(guards.piper);
+    let recogniser = Recogniser::new(guards.whisper.clone(), hints);
+    let mind = Mind::new(Arc::new(guards.ollama.clone()), options);
+    let tts: Arc<dyn Tts> = Arc::new(guards.piper.clone());
     let voice = Voice::new(Arc::clone(&tts));
 
     // The Mumble user.
@@ -81,7 +83,16 @@ pub async fn run(
     let standing = client.watch_standing();
     stores::watch(&config, &board, &shutdown);
     tokio::spawn(health::tell_presence(client.clone(), board.clone()));
-    tell_about(&client, &config).await;
+    tokio::spawn(comment::run(
+        client.clone(),
+        config.mumble.comment.clone(),
+        comment::Engines {
+            ear: guards.whisper.dependencies(),
+            mind: guards.ollama.dependencies(),
+            voice: guards.piper.dependencies(),
+        },
+        shutdown.clone(),
+    ));
 
     // What is heard when an engine cannot speak or think, or is slow.
     let sounds = Sounds::open(config.state_dir.join("sounds"), timbre(&config));
@@ -119,6 +130,7 @@ pub async fn run(
         voice,
         signs: signs.clone(),
         sounds,
+        excuses: Excuses::new(guards),
         quiet: quiet.clone(),
         histories: Arc::new(Mutex::new(histories)),
         system: Arc::clone(&system),
@@ -240,14 +252,6 @@ fn user(config: &Config) -> mumble::Config {
     user.bitrate = mumble.bitrate;
     user.hear_rate = audio::SPEECH_HZ;
     user
-}
-
-/// Tells others what the assistant is; while there is no connection, it is told with the first.
-async fn tell_about(client: &Client, config: &Config) {
-    match client.set_comment(config.mumble.comment.trim()).await {
-        Ok(()) | Err(ActError::NotJoined) => {}
-        Err(error) => tracing::warn!(%error, "the comment could not be set"),
-    }
 }
 
 /// All settings that make the synthesiser's voice another one.

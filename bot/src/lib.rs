@@ -20,6 +20,8 @@ mod ask;
 mod cues;
 mod answer;
 mod filler;
+mod excuses;
+mod comment;
 mod signs;
 mod line;
 mod mind;

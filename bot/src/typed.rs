@@ -26,7 +26,9 @@ const LONGEST_QUESTION: usize = 4_000;
 pub(crate) struct Typed {
     /// Which turn it is.
     pub(crate) turn: TurnId,
-    /// Who wrote.
+    /// Who wrote, by session.
+    pub(crate) by: SessionId,
+    /// Their name.
     pub(crate) who: String,
     /// What they wrote, as plain text.
     pub(crate) text: String,
@@ -164,7 +166,8 @@ impl Answerer {
                 Err(error) => {
                     tracing::warn!(error = error.for_the_log(), "model failed");
                     if answer.is_empty() {
-                        let apology = Sound::NoThought.sentence().to_owned();
+                        let sound = self.excuses.fitting(question.by, Sound::NoThought);
+                        let apology = sound.sentence().to_owned();
                         return (apology, after(&error, Outcome::Apologised));
                     }
                     break;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use bot::sounds::Sound;
 use mumble::{Scope, Target};
+use tokio::time::{sleep, timeout};
 use world::question::{self, CAPITAL_OF_FRANCE};
-use world::scripted::Play;
+use world::scripted::{Play, Reply};
 use world::{Assistant, Caller, Utterance};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, tone};
 
 const SENTENCE: Duration = Duration::from_secs(1);
 
@@ -34,6 +35,8 @@ fn stage(settings: &[(&str, &str)]) -> Stage {
 
 /// Asks; gives how long it took until something was heard, and what was heard then.
 async fn ask(caller: &mut Caller) -> (Duration, Utterance) {
+    // What others were told is none of it.
+    caller.listens_anew();
     let over = caller.say(&question::spoken(CAPITAL_OF_FRANCE).await).await;
     let heard = caller.hears(Assistant::NAME).await;
     (heard.began.saturating_duration_since(over), heard)
@@ -176,4 +179,194 @@ async fn who_whispers_gets_a_whispered_sign() {
     ann.write("Did anybody hear that?");
     assert_eq!(ben.reads().await.text, "Did anybody hear that?");
     assert!(ben.heard_of(Assistant::NAME).is_empty());
+}
+
+/// Asks; gives what is heard of it besides the sign that it was heard.
+async fn is_told(caller: &mut Caller) -> Utterance {
+    let (_, heard) = ask(caller).await;
+    if is(&heard, Sound::Moment) {
+        caller.hears(Assistant::NAME).await
+    } else {
+        heard
+    }
+}
+
+fn tells(heard: &Utterance, sound: Sound) {
+    let (is_now, length) = (heard.sound.duration(), length(sound));
+    assert!(
+        is(heard, sound),
+        "{is_now:?} is not the {length:?} of {sound:?}"
+    );
+}
+
+/// Breaks and mends an engine; each time everybody is told what is the matter, once.
+async fn is_explained_once(
+    mut stage: Stage,
+    explanation: Sound,
+    breaks: impl Fn(&Stage),
+    mends: impl Fn(&Stage),
+) {
+    let mut ann = stage.caller("Ann").await;
+    let mut ben = stage.caller("Ben").await;
+    for _ in 0..2 {
+        breaks(&stage);
+        for caller in [&mut ann, &mut ben] {
+            for sound in [explanation, Sound::StillOut, Sound::StillOut] {
+                tells(&is_told(caller).await, sound);
+                stage.assistant.reports().await;
+            }
+        }
+        mends(&stage);
+        for caller in [&mut ann, &mut ben] {
+            let answer = is_told(caller).await.sound.duration();
+            assert!(answer.abs_diff(SENTENCE) < SENTENCE / 10, "{answer:?}");
+            stage.assistant.reports().await.expect("it was answered");
+        }
+    }
+}
+
+/// Everybody is answered, and no breaker opens: it is about what is said, not when.
+const PATIENT: [(&str, &str); 4] = [
+    ("ANSWER", "always"),
+    ("WHISPER_CIRCUIT_THRESHOLD", "100"),
+    ("OLLAMA_CIRCUIT_THRESHOLD", "100"),
+    ("PIPER_CIRCUIT_THRESHOLD", "100"),
+];
+
+#[tokio::test]
+async fn a_recogniser_that_is_out_is_explained_once_to_each() {
+    let well = || Play::Answer("What time is it?".to_owned());
+    is_explained_once(
+        stage(&PATIENT),
+        Sound::NotHeard,
+        |stage| stage.stt.always(Play::Status(500)),
+        |stage| stage.stt.always(well()),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_model_that_is_out_is_explained_once_to_each() {
+    let well = || Play::Answer(Reply::from("It is noon."));
+    is_explained_once(
+        stage(&PATIENT),
+        Sound::NoThought,
+        |stage| stage.chat.always(Play::Status(500)),
+        |stage| stage.chat.always(well()),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_synthesiser_that_is_out_is_explained_once_to_each() {
+    is_explained_once(
+        stage(&PATIENT),
+        Sound::NoVoice,
+        |stage| stage.tts.always(Play::Status(500)),
+        |stage| stage.tts.always(Play::Answer(tone(SENTENCE))),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_model_that_comes_back_answers_nothing_stale() {
+    let stage = stage(&[("OLLAMA_CIRCUIT_THRESHOLD", "2")]);
+    let mut ann = stage.caller("Ann").await;
+    stage
+        .stt
+        .always(Play::Answer("What is the old question?".into()));
+    stage.chat.always(Play::Hang);
+    for sound in [Sound::NoThought, Sound::StillOut] {
+        tells(&is_told(&mut ann).await, sound);
+    }
+    // From now on nobody waits for it.
+    for _ in 0..3 {
+        let (silence, heard) = ask(&mut ann).await;
+        tells(&heard, Sound::StillOut);
+        assert!(silence < SIGN.start, "{silence:?}");
+    }
+    let before = stage.questions().len();
+    stage
+        .stt
+        .always(Play::Answer("What is the new question?".into()));
+    stage.chat.always(Play::Answer("It is noon.".into()));
+    while is(&is_told(&mut ann).await, Sound::StillOut) {}
+    let asked = stage.prompts().split_off(before);
+    let all = format!("{asked:?}");
+    assert_eq!(all.matches("old question").count(), 0, "{all}");
+    let [messages] = &asked[..] else {
+        panic!("{all}");
+    };
+    assert_eq!(messages.last().unwrap().1, "What is the new question?");
+}
+
+#[tokio::test]
+async fn without_any_synthesiser_answers_are_written_and_every_sound_is_there() {
+    let mut stage = stage(&[("OLLAMA_FIRST_TOKEN_MS", "12000")]);
+    stage.tts.stop();
+    let mut ann = stage.caller("Ann").await;
+    for sound in [Sound::NoVoice, Sound::StillOut, Sound::StillOut] {
+        tells(&is_told(&mut ann).await, sound);
+        assert_eq!(ann.reads().await.text, "It is noon.");
+    }
+    stage.stt.always(Play::Status(500));
+    tells(&is_told(&mut ann).await, Sound::NotHeard);
+    stage.stt.always(Play::Answer("What time is it?".into()));
+    stage.chat.always(Play::Status(500));
+    tells(&is_told(&mut ann).await, Sound::NoThought);
+    stage.chat.always(Play::Hang);
+    tells(&ask(&mut ann).await.1, Sound::Moment);
+    tells(&ann.hears(Assistant::NAME).await, Sound::StillBusy);
+    assert!(stage.tts.seen().is_empty(), "it was never there");
+}
+
+#[tokio::test]
+async fn who_writes_is_told_once_as_well() {
+    let stage = stage(&PATIENT);
+    let mut ann = stage.caller("Ann").await;
+    let mut ben = stage.caller("Ben").await;
+    stage.chat.always(Play::Status(500));
+    for caller in [&mut ann, &mut ben] {
+        for sound in [Sound::NoThought, Sound::StillOut, Sound::StillOut] {
+            caller.write_to(Assistant::NAME, "What time is it?");
+            assert_eq!(caller.reads().await.text, sound.sentence());
+        }
+    }
+    stage.chat.always(Play::Answer("It is noon.".into()));
+    ann.write_to(Assistant::NAME, "What time is it?");
+    assert_eq!(ann.reads().await.text, "It is noon.");
+}
+
+/// Waits until the assistant's comment is like this.
+async fn comments(caller: &Caller, like: impl Fn(&str) -> bool) -> String {
+    let roster = caller.client().roster();
+    let mut users = roster.users();
+    let assistant = users.find(|user| user.name == Assistant::NAME);
+    let assistant = assistant.expect("it is on the server").session;
+    let found = async {
+        loop {
+            if let Ok(comment) = caller.client().comment_of(assistant).await
+                && like(&comment)
+            {
+                return comment;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let found = timeout(Duration::from_secs(60), found).await;
+    found.expect("the comment tells it in time")
+}
+
+#[tokio::test]
+async fn the_comment_tells_what_is_out_and_when_it_is_back() {
+    let mut stage = stage(&[("PIPER_CIRCUIT_THRESHOLD", "1")]);
+    let mut ann = stage.caller("Ann").await;
+    let usual = comments(&ann, |comment| comment.contains("I am a voice assistant")).await;
+    stage.tts.stop();
+    tells(&is_told(&mut ann).await, Sound::NoVoice);
+    let now = comments(&ann, |comment| comment != usual).await;
+    let right_now = now.strip_prefix(&usual).expect("the usual stands first");
+    assert!(right_now.contains("my voice is out since"), "{now}");
+    stage.tts.start_again();
+    comments(&ann, |comment| comment == usual).await;
 }

@@ -195,6 +195,11 @@ impl Caller {
         sent.expect("the text can be sent");
     }
 
+    /// Lets go of everything that was said so far: what it hears from now on counts.
+    pub fn listens_anew(&mut self) {
+        self.read.heard = self.record.log().heard.len();
+    }
+
     /// Waits for the next thing that `name` says, and for its end.
     pub async fn hears(&mut self, name: &str) -> Utterance {
         let from = self.begins(name).await;

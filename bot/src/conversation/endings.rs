@@ -197,6 +197,7 @@ impl Conversation {
         self.ears.forget(speaker);
         self.addressing.forget(speaker);
         self.signs.hush(speaker);
+        self.answerer.excuses.forget(speaker);
         self.interrupt_answer_to(speaker);
         for (ask, dropped) in self.floor.leave(speaker) {
             self.end(now, ask.turn(), dropped.into());
@@ -211,6 +212,7 @@ impl Conversation {
         self.ears.forget_all();
         self.addressing.forget_all();
         self.signs.forget_all();
+        self.answerer.excuses.forget_all();
         if let Some(answer) = &self.present.answer {
             answer.cues.interrupted.cancel();
         }

@@ -64,6 +64,7 @@ impl Conversation {
         self.begin(now, turn, about, State::Queued);
         let full = self.typed.ask(Typed {
             turn,
+            by: session,
             who: from_name,
             text,
             place,
