@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use world::{MumbleServer, Release, Store};
 
+mod containers;
 mod filled;
 
 use filled::{
