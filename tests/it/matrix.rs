@@ -1,4 +1,8 @@
-//! The way to Mumble fails in every way that a network knows, in the middle of an answer.
+//! Every engine fails in every way that a network knows, behind an assistant that is asked on.
+//!
+//! In each cell the turns end within their bound, and something is heard long before; the right
+//! breaker opens after the right number of failures and the others stay closed; and after the
+//! fault the next turn is as if nothing had been, without a person's turn spent on finding out.
 
 use std::panic::AssertUnwindSafe;
 use std::thread;
@@ -7,7 +11,36 @@ use std::time::{Duration, Instant};
 use futures::FutureExt as _;
 use futures::future::join_all;
 
+mod cell;
+mod engine;
+mod fault;
 mod mumble;
+
+use cell::{Bounds, Row};
+use engine::Engine;
+use fault::Fault;
+
+/// Settings of all cells. Checks of idle engines must not mix with what is counted, and answers
+/// are short. A probe that fails while the engine seems to be alive is repeated after at most
+/// two seconds, so that a fault that only work can see ends as soon as one that a look can.
+const SETTINGS: [(&str, &str); 3] = [
+    ("HEALTH_CHECK_INTERVAL", "3600"),
+    ("OLLAMA_NUM_PREDICT", "12"),
+    ("RETRY_MAX_DELAY", "2"),
+];
+
+/// With deadlines of 3 s: one of them, twice as much for the healthy engines of a busy machine,
+/// and a spoken apology.
+const HASTY: Bounds = Bounds {
+    threshold: 2,
+    turn: Duration::from_secs(15),
+};
+
+/// With deadlines of up to 8 s.
+const DEFAULT: Bounds = Bounds {
+    threshold: 5,
+    turn: Duration::from_secs(20),
+};
 
 /// What became of one cell.
 struct Verdict {
@@ -27,6 +60,24 @@ impl Verdict {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_engine_may_fail_in_every_way() {
+    let rows = Engine::ALL.map(|engine| {
+        let settings = [&SETTINGS[..], &engine.hasty()].concat();
+        row(engine, HASTY, settings, &Fault::ALL)
+    });
+    judge(join_all(rows).await.into_iter().flatten().collect());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_engine_may_hang_on_the_default_variables() {
+    let rows = Engine::ALL.map(|engine| {
+        let settings = [&SETTINGS[..2], &engine.by_default()].concat();
+        row(engine, DEFAULT, settings, &[Fault::Hang])
+    });
+    judge(join_all(rows).await.into_iter().flatten().collect());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_way_to_mumble_may_fail_in_every_way() {
     let cells = mumble::Fault::ALL.map(|fault| async move {
         let begun = Instant::now();
@@ -34,6 +85,28 @@ async fn the_way_to_mumble_may_fail_in_every_way() {
         Verdict::new(format!("mumble × {fault:?}"), begun, cell)
     });
     judge(join_all(cells).await);
+}
+
+/// The cells of one engine, one after the other on one assistant.
+async fn row(
+    engine: Engine,
+    bounds: Bounds,
+    settings: Vec<(&'static str, &'static str)>,
+    faults: &[Fault],
+) -> Vec<Verdict> {
+    let mut row = Row::set(engine, bounds, &settings).await;
+    let mut verdicts = Vec::new();
+    let begun = Instant::now();
+    let first = row.normal_turn().await.map(|turn| turn.to_string());
+    let name = format!("{} without a fault", engine.name());
+    verdicts.push(Verdict::new(name, begun, Ok(first)));
+    for fault in faults {
+        let begun = Instant::now();
+        let cell = AssertUnwindSafe(row.cell(*fault)).catch_unwind().await;
+        let name = format!("{} × {fault:?}", engine.name());
+        verdicts.push(Verdict::new(name, begun, cell));
+    }
+    verdicts
 }
 
 /// Shows every cell, and fails with those that failed.

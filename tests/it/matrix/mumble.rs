@@ -7,11 +7,8 @@ use tokio::time::{sleep, timeout};
 use world::question::{self, CAPITAL_OF_FRANCE};
 use world::{Assistant, Caller, Faults, MumbleOptions, MumbleServer, Proxy, Tcp, Udp};
 
+use super::cell::SIGN;
 use crate::stage::Stage;
-
-/// How long nothing may be heard after the end of a question: the filler comes at 1.2 s, and a
-/// machine that works at several turns at once is given as much as the product has to spare.
-const SIGN: Duration = Duration::from_millis(2000);
 
 /// Where the assistant belongs.
 const CHANNEL: &str = "Kitchen";
