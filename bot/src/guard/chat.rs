@@ -93,7 +93,9 @@ impl GuardedChat {
         let attempt = |chat: &Arc<dyn Chat>| opened(chat.chat(request.clone())).boxed();
         let begun = self.chain.begin(patience.plan(Duration::ZERO), attempt);
         let ((piece, rest), call) = begun.await.map_err(ChatError::out_of)?;
-        Ok(going_on(piece, rest, call, next_token))
+        // However many tokens come, the next one has its whole deadline.
+        let worth = |_: &String| Duration::MAX;
+        Ok(going_on(piece, rest, call, next_token, worth))
     }
 }
 

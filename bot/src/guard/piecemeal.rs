@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::stream::{BoxStream, Stream, StreamExt as _, once, unfold};
 use resilience::{Blame as _, Call, Fault};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::blame::{Blamed, Complaint};
 
@@ -27,7 +27,8 @@ pub(super) async fn first<T, E>(
 
 /// An answer whose first piece has come: the call ends as the answer does.
 ///
-/// Each further piece must come within `deadline` of being waited for. By now somebody has heard
+/// Each further piece must come within `deadline` of being waited for, and all of them together
+/// within that and what they are `worth`: else an answer that trickles would never end. By now somebody has heard
 /// the beginning, so no spare can begin again: an error is the last item. Dropped before its end,
 /// it was a good answer that somebody spoke over.
 pub(super) fn going_on<T: Send + 'static, E: Complaint + Send + 'static>(
@@ -35,11 +36,18 @@ pub(super) fn going_on<T: Send + 'static, E: Complaint + Send + 'static>(
     rest: Pieces<T, E>,
     call: Call,
     deadline: Duration,
+    worth: fn(&T) -> Duration,
 ) -> impl Stream<Item = Result<T, E>> + Send + 'static {
-    let rest = unfold(Some((rest, call)), move |open| async move {
-        let (mut rest, call) = open?;
-        match timeout(deadline, rest.next()).await {
-            Ok(Some(Ok(piece))) => Some((Ok(piece), Some((rest, call)))),
+    let patience = deadline.saturating_add(worth(&first));
+    let rest = unfold(Some((rest, call, patience)), move |open| async move {
+        let (mut rest, call, patience) = open?;
+        let asked = Instant::now();
+        match timeout(deadline.min(patience), rest.next()).await {
+            Ok(Some(Ok(piece))) => {
+                let left = patience.saturating_sub(asked.elapsed());
+                let patience = left.saturating_add(worth(&piece));
+                Some((Ok(piece), Some((rest, call, patience))))
+            }
             Ok(Some(Err(error))) => {
                 let blamed = Blamed::from(error);
                 if blamed.fault == Fault::Engine {

@@ -6,7 +6,7 @@ use std::fmt;
 use audio::{Pcm, SPEECH_HZ};
 use futures::StreamExt as _;
 use futures::future::FutureExt as _;
-use futures::stream::{BoxStream, iter, once, pending};
+use futures::stream::{BoxStream, iter, once, pending, unfold};
 use llm::{Chat, ChatError, Message, Options, Request, Role};
 use resilience::State;
 use speech::ServerError;
@@ -34,6 +34,8 @@ enum Play<E> {
     Breaks(E),
     /// Some of the answer, then nothing more.
     Stalls,
+    /// The beginning of the answer again and again, twice a second, for ever.
+    Trickles,
     /// Nothing, in many pieces, and then nothing more.
     SaysNothing,
     /// An answer that ends without anything.
@@ -88,6 +90,11 @@ impl<E: Clone> Fake<E> {
             Play::Fails(error) => iter([Err(error)]).boxed(),
             Play::Breaks(error) => iter([Ok(first), Err(error)]).boxed(),
             Play::Stalls => iter([Ok(first)]).chain(pending()).boxed(),
+            Play::Trickles => unfold(first, |piece| async move {
+                tokio::time::sleep(SECOND / 2).await;
+                Some((Ok(piece.clone()), piece))
+            })
+            .boxed(),
             Play::SaysNothing => iter([Ok(nothing.clone()), Ok(nothing)])
                 .chain(pending())
                 .boxed(),
@@ -424,6 +431,25 @@ async fn a_spare_speaks_while_nothing_of_the_text_was_heard() {
     let late = TtsError::Late(PATIENCE.deadline);
     assert_eq!(say(&tts, "It is noon.").await, [Ok(1), Err(late)]);
     assert!(spare.asked().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_comes_more_slowly_than_it_is_heard_is_late() {
+    let trickling = Fake::new([Play::Trickles]);
+    let tts = voice(&[&trickling]);
+    let begun = Instant::now();
+    let said = say(&tts, "It is noon.").await;
+    assert!(matches!(said.last(), Some(Err(TtsError::Late(_)))));
+    assert!(begun.elapsed() <= 6 * SECOND, "{:?}", begun.elapsed());
+    assert_eq!(failures(&tts.dependencies()), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_may_take_its_time_for_each_token() {
+    let slow = Fake::new([Play::Trickles]);
+    let answer = model(&[&slow]).chat(question());
+    let tokens: Vec<_> = answer.take(100).collect().await;
+    assert!(tokens.iter().all(Result::is_ok), "{tokens:?}");
 }
 
 #[tokio::test(start_paused = true)]

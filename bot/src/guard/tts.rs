@@ -18,7 +18,8 @@ use super::{Patience, Tuned, any_there, dependencies, tend_each};
 
 /// The synthesiser with its spares; a clone is the same one.
 ///
-/// Each piece of sound must come within the deadline. A spare is tried while nothing of the text
+/// Each piece of sound must come within the deadline, and the sound as a whole must not come
+/// more slowly than it is heard. A spare is tried while nothing of the text
 /// was heard, and two deadlines have not passed.
 #[derive(Clone, Debug)]
 pub struct GuardedTts {
@@ -69,7 +70,7 @@ impl GuardedTts {
         let attempt = |tts: &Arc<dyn Tts>| opened(tts.speak(&text), &text).boxed();
         let begun = self.chain.begin(plan, attempt).await;
         let ((piece, rest), call) = begun.map_err(TtsError::out_of)?;
-        Ok(going_on(piece, rest, call, plan.deadline))
+        Ok(going_on(piece, rest, call, plan.deadline, Pcm::duration))
     }
 }
 

@@ -18,6 +18,9 @@ pub(super) const SIGN: Duration = Duration::from_millis(2000);
 /// Within this after a fault is lifted its breaker is closed again.
 const RECOVERY: Duration = Duration::from_secs(5);
 
+/// A breaker that did not close in time is given this long, so that the next cell has its chance.
+const MENDED: Duration = Duration::from_secs(30);
+
 /// A turn without any fault may take so long, on a machine that works at several at once.
 const WELL: Duration = Duration::from_secs(20);
 
@@ -88,13 +91,16 @@ impl Row {
         let result = self.failing(&before, &mut seen).await;
         self.proxy().come_back();
         let healed = Instant::now();
+        let result = match result {
+            Ok(()) => self.well_again(healed, &mut seen).await,
+            wrong => wrong,
+        };
         if let Err(wrong) = result {
             // The next cell begins with an engine that is well.
-            let _ = self.closes(4 * RECOVERY).await;
+            let _ = self.closes(MENDED).await;
+            let _ = self.normal_turn().await;
             return Err(format!("{wrong} ({seen})"));
         }
-        let result = self.well_again(healed, &mut seen).await;
-        result.map_err(|wrong| format!("{wrong} ({seen})"))?;
         Ok(seen)
     }
 
