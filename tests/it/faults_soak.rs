@@ -102,7 +102,7 @@ fn after_any_weather_all_is_well_and_every_turn_is_accounted_for() {
             after_storm.reasons()
         );
         assert!(after_storm.begun() >= seconds / 2, "they have asked");
-        assert!(after_storm.answered() > 5, "some of it was answered");
+        assert!(after_storm.answered() > 1, "some of it was answered");
         assert!(after_storm.of("apologised") > 0, "some of it was not");
         assert!(trips(&board) > 0, "breakers have opened");
         assert!(recovered <= RECOVERY, "{recovered:?}");
