@@ -119,7 +119,7 @@ well_assistant() { [ "$(http_status 3 "$1")" = 200 ]; }
 ask_compose() {
     asks mumble 127.0.0.1:48000 answers_mumble 127.0.0.1 48000
     asks whisper faster-whisper inside faster-whisper python3 -c "$FETCH" http://127.0.0.1:5000/health
-    asks ollama 'ollama, with its model' inside ollama sh -c 'ollama show "$OLLAMA_MODEL"'
+    asks ollama 'ollama, with its model' inside ollama sh -c 'ollama show "$OLLAMA_MODEL" | grep -q .'
     asks piper piper inside piper python3 -c "$FETCH" http://127.0.0.1:5001/voices
     asks database postgres inside postgres \
         sh -c 'pg_isready -q -h 127.0.0.1 -U "$POSTGRES_USER" -d "$POSTGRES_DB"'

@@ -2,7 +2,7 @@
 # Fetches the model if it is not there yet, then transcribes with it on port 5000.
 #
 # Environment: WHISPER_MODEL, a size such as tiny, base, small.en, large-v3-turbo, or a CTranslate2
-# model of the Hugging Face hub. Requests call the model by the same name.
+# model of the Hugging Face hub.
 set -eu
 
 name=${WHISPER_MODEL:-base}
@@ -24,11 +24,12 @@ download_model(sys.argv[1], output_dir=sys.argv[2])
     mv "$folder.part" "$folder"
 fi
 
-# One beam and no time stamps: the quickest way to the words of one short question.
+# One beam and no time stamps: the quickest way to the words of one short question. The server knows
+# its one model as whisper-1, whatever a request calls it.
 cat >/tmp/whisper.yaml <<YAML
 batch_size: 1
 model_options: {device: cpu, compute_type: int8}
 models:
-  - {name: "$name", path: "$folder", transcribe_options: {beam_size: 1, without_timestamps: true}}
+  - {name: whisper-1, path: "$folder", transcribe_options: {beam_size: 1, without_timestamps: true}}
 YAML
 HF_HUB_OFFLINE=1 exec faster-whisper-server --config /tmp/whisper.yaml --host 0.0.0.0 --port "${PORT:-5000}"

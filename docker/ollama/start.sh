@@ -17,13 +17,16 @@ aside() {
     wait $!
 }
 
-until ollama list >/dev/null 2>&1; do
+# Not every build's exit code tells a failure; what it prints does.
+until ollama list 2>/dev/null | grep -q NAME; do
     kill -0 "$server" 2>/dev/null || exit 69
     aside sleep 1
 done
-until ollama show "$OLLAMA_MODEL" >/dev/null 2>&1; do
+has_model() { ollama show "$OLLAMA_MODEL" 2>/dev/null | grep -q .; }
+until has_model; do
     echo "ollama: fetching the model $OLLAMA_MODEL, once"
-    aside ollama pull "$OLLAMA_MODEL" && continue
+    aside ollama pull "$OLLAMA_MODEL"
+    ! has_model || break
     kill -0 "$server" 2>/dev/null || exit 69
     echo "ollama: cannot fetch $OLLAMA_MODEL: is the name right, is there a way out? Trying again in $AGAIN_S s" >&2
     aside sleep "$AGAIN_S"
