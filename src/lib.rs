@@ -1,6 +1,7 @@
 //! The roles of the executable as library functions, in the order in which people meet them.
 //!
-//! - [`up`]: runs every role that is configured, after a look at the engines.
+//! - [`up`]: runs every role that is configured, and says what is missing.
+//! - [`reload`]: new settings while they run.
 //! - [`ask`]: a Mumble user that asks aloud and records the answer.
 //! - [`doctor`]: tries everything that the assistant depends on.
 //! - [`health`]: asks a running assistant how it is.
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use service::settings::{Origin, Settings, SettingsError};
 
 pub mod up;
+pub mod reload;
 pub mod ask;
 pub mod doctor;
 pub mod health;

@@ -23,7 +23,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Role {
-    /// Run the assistant, after a look at the servers it depends on.
+    /// Run the assistant, and say which of its servers are missing; it waits for them.
     Up,
     /// Run the assistant alone; it waits for servers that are not there yet.
     Bot,
@@ -51,7 +51,8 @@ Examples:
   MUMBLE_HOST=talk.example mumble-ai config   where does each setting come from?
 
 Settings come from environment variables, from a file of your own (--config FILE or
-MUMBLE_AI_CONFIG), and from built-in defaults, in this order.
+MUMBLE_AI_CONFIG), and from built-in defaults, in this order. A running assistant reads them
+again at SIGHUP (kill -HUP), refuses what is wrong, and says what waits for the next start.
 Exit codes: 0 done, 1 it did not work, 64 the command line or a setting is wrong.";
 
 fn main() -> ExitCode {
@@ -101,19 +102,20 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(play(cli.role, &settings))
+    runtime.block_on(play(cli.role, settings, cli.config))
 }
 
-async fn play(role: Role, settings: &Settings) -> anyhow::Result<ExitCode> {
+async fn play(role: Role, settings: Settings, file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    let reread = move || mumble_ai::settings(file.as_deref());
     match role {
-        Role::Up => up::up(settings).await,
-        Role::Bot => up::bot(settings).await,
-        Role::Ask(args) => ask::run(args, settings).await,
-        Role::Doctor(args) => doctor::run(&args, settings).await,
-        Role::Health(args) => health::run(&args, settings).await,
-        Role::Config(args) => Ok(show::run(&args, settings)),
-        Role::Trust(args) => trust::run(&args, settings).await,
-        Role::Sounds(args) => sounds::run(&args, settings).await,
+        Role::Up => up::up(settings, reread).await,
+        Role::Bot => up::bot(settings, reread).await,
+        Role::Ask(args) => ask::run(args, &settings).await,
+        Role::Doctor(args) => doctor::run(&args, &settings).await,
+        Role::Health(args) => health::run(&args, &settings).await,
+        Role::Config(args) => Ok(show::run(&args, &settings)),
+        Role::Trust(args) => trust::run(&args, &settings).await,
+        Role::Sounds(args) => sounds::run(&args, &settings).await,
     }
 }
 

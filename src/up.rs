@@ -1,57 +1,63 @@
 //! Runs the roles: all that are configured, in one process, until a signal.
 
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use service::EX_USAGE;
 use service::health::{Board, Server};
+use service::reload::Hangups;
 use service::settings::Settings;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::reload::{self, Reread};
 use crate::{doctor, out};
 
 /// Looks at the engines, then runs every configured role; today that is the assistant.
 ///
-/// An engine that is missing is one line on standard error each, and exit code 64: nothing is
-/// put in its place. The Mumble server may come later.
+/// An engine that is missing is one line on standard error each, and not waited for: the
+/// assistant joins, says aloud what it cannot do, and works as soon as the engine is there. So
+/// does the Mumble server.
 ///
 /// # Errors
 /// When a setting does not make sense, or a role failed.
-pub async fn up(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let config = bot::Config::from_settings(settings)?;
-    let missing: Vec<_> = doctor::engines(&config)
-        .await
-        .into_iter()
-        .filter(|finding| finding.health.is_wrong())
-        .collect();
-    for finding in &missing {
-        out::complain(format_args!("{}: {}", finding.part, finding.health));
+pub async fn up(settings: Settings, reread: impl Reread) -> anyhow::Result<ExitCode> {
+    let config = bot::Config::from_settings(&settings)?;
+    bot::app::guards(&config)?;
+    let look = async {
+        for finding in doctor::engines(&config).await {
+            if finding.health.is_wrong() {
+                out::complain(format_args!("{}: {}", finding.part, finding.health));
+            }
+        }
+    };
+    // The look takes seconds when a server hangs: the assistant does not wait for it.
+    let mut assistant = pin!(bot(settings, reread));
+    tokio::select! {
+        biased;
+        ended = &mut assistant => return ended,
+        () = look => {}
     }
-    if missing.is_empty() {
-        run(config).await
-    } else {
-        Ok(ExitCode::from(EX_USAGE))
-    }
+    assistant.await
 }
 
 /// Runs the assistant alone, whatever is there of its engines.
 ///
 /// # Errors
 /// When a setting does not make sense, or the assistant failed.
-pub async fn bot(settings: &Settings) -> anyhow::Result<ExitCode> {
-    run(bot::Config::from_settings(settings)?).await
-}
-
-/// Runs the assistant until a signal, and tells about its health until it has ended.
-async fn run(config: bot::Config) -> anyhow::Result<ExitCode> {
+pub async fn bot(settings: Settings, reread: impl Reread) -> anyhow::Result<ExitCode> {
+    let config = bot::Config::from_settings(&settings)?;
     let shutdown = service::shutdown::on_signal().context("signals cannot be listened for")?;
+    let hangups = Hangups::listen().context("signals cannot be listened for")?;
     let board = Board::new(Instant::now());
     let _pages = Server::start(board.clone(), config.health.address())?;
+    let (changes, configs) = watch::channel(config);
+    tokio::spawn(reload::on(hangups, settings, reread, changes));
     supervise(
         "the assistant",
         shutdown.clone(),
-        bot::run(config, board, shutdown, None),
+        bot::run(configs, board, shutdown, None),
     )
     .await?;
     Ok(ExitCode::SUCCESS)

@@ -52,17 +52,24 @@ impl Addressing {
         names: impl IntoIterator<Item = &'a str>,
         follow_up: Duration,
     ) -> Self {
-        let names = names
-            .into_iter()
-            .map(fold)
-            .filter(|name| !name.is_empty())
-            .collect();
         Self {
             mode,
-            names,
+            names: folded(names),
             follow_up,
             answered: HashMap::new(),
         }
+    }
+
+    /// Other rules; whom it answered last is not forgotten.
+    pub(crate) fn tune<'a>(
+        &mut self,
+        mode: Answer,
+        names: impl IntoIterator<Item = &'a str>,
+        follow_up: Duration,
+    ) {
+        self.mode = mode;
+        self.names = folded(names);
+        self.follow_up = follow_up;
     }
 
     /// Is this turn, begun at `began`, for us? `people` counts everybody else in the channel.
@@ -133,6 +140,11 @@ fn fold(text: &str) -> String {
         .filter(|c| c.is_alphanumeric())
         .flat_map(char::to_lowercase)
         .collect()
+}
+
+fn folded<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let names = names.into_iter().map(fold);
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 #[cfg(test)]

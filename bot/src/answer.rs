@@ -252,7 +252,7 @@ impl Answerer {
         }
     }
 
-    fn histories(&self) -> MutexGuard<'_, Histories> {
+    pub(crate) fn histories(&self) -> MutexGuard<'_, Histories> {
         self.histories
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -34,6 +34,7 @@ use crate::stores;
 use crate::turns::{Bounds, Numbers, Turns};
 use crate::typed::TypedLane;
 use crate::voice::Voice;
+use crate::warmth;
 
 /// Utterances on their way to the loop; it takes them at once, so a full channel
 /// only makes a task wait.
@@ -42,18 +43,21 @@ const ON_THE_WAY: usize = 16;
 /// How long leaving the Mumble server may take: a farewell by TLS, nothing is waited for.
 const LEAVING: Duration = Duration::from_secs(2);
 
-/// Runs the assistant until `shutdown`, and writes on `board` how it stands. Reports of answered
+/// Runs the assistant under the present one of `configs` until `shutdown`, takes over from each
+/// new one what can change while it runs, and writes on `board` how it stands. Reports of answered
 /// turns go to `reports`, if given; when it is full they are dropped.
 ///
 /// # Errors
 /// When an engine's dialect is unknown or its address cannot be used. Servers that are away are
 /// no error: the assistant joins, says so when asked, and works once they are there.
 pub async fn run(
-    config: Config,
+    mut configs: watch::Receiver<Config>,
     board: Board,
     shutdown: CancellationToken,
     reports: Option<mpsc::Sender<Report>>,
 ) -> Result<(), EngineError> {
+    let config = configs.borrow_and_update().clone();
+
     // The engines behind their breakers, and who looks after them.
     let guards = guards(&config)?;
     let hints = hints(&config);
@@ -85,7 +89,7 @@ pub async fn run(
     tokio::spawn(health::tell_presence(client.clone(), board.clone()));
     tokio::spawn(comment::run(
         client.clone(),
-        config.mumble.comment.clone(),
+        configs.clone(),
         comment::Engines {
             ear: guards.whisper.dependencies(),
             mind: guards.ollama.dependencies(),
@@ -108,34 +112,28 @@ pub async fn run(
 
     // What was said, who is meant, whose turn it is.
     let histories = Histories::new(config.assistant.history_turns, config.assistant.session);
-    let mut names = config.turn.names.clone();
-    names.push(config.mumble.username.clone());
+    let names = names(&config);
     let called = names.iter().map(String::as_str);
     let addressing = Addressing::new(config.turn.answer, called, config.turn.follow_up);
     let floor = Floor::new(config.turn.queue_max, config.turn.queue_wait);
 
     // The conversation.
     let (said, utterances) = mpsc::channel(ON_THE_WAY);
-    let turns = speech::turn::Config {
-        silence: config.turn.silence,
-        after_release: config.turn.release,
-        max: config.turn.max,
-        ..speech::turn::Config::default()
-    };
     let numbers = Numbers::default();
-    let ears = Ears::new(turns, recogniser, numbers.clone(), said);
+    let ears = Ears::new(turns(&config), recogniser, numbers.clone(), said);
     let answerer = Answerer {
         client: client.clone(),
         mind: mind.clone(),
         voice,
         signs: signs.clone(),
         sounds,
-        excuses: Excuses::new(guards),
+        excuses: Excuses::new(guards.clone()),
         quiet: quiet.clone(),
         histories: Arc::new(Mutex::new(histories)),
         system: Arc::clone(&system),
     };
-    tokio::spawn(warm(mind, system, shutdown.clone()));
+    let models = guards.ollama.dependencies();
+    tokio::spawn(warmth::keep(mind, system, models, shutdown.clone()));
     let conversation = Conversation {
         typed: TypedLane::default(),
         client,
@@ -144,6 +142,7 @@ pub async fn run(
         utterances,
         addressing,
         turns: Turns::new(Bounds::new(&config)),
+        config,
         numbers,
         floor,
         answerer,
@@ -151,6 +150,8 @@ pub async fn run(
         quiet,
         present: Present::default(),
         presence: Presence::default(),
+        configs,
+        guards,
         names,
         home: None,
         reports,
@@ -270,6 +271,23 @@ fn timbre(config: &Config) -> String {
     )
 }
 
+/// What it is called: its name on the server, and further ones.
+pub(crate) fn names(config: &Config) -> Vec<String> {
+    let mut names = config.turn.names.clone();
+    names.push(config.mumble.username.clone());
+    names
+}
+
+/// How turns are cut.
+pub(crate) fn turns(config: &Config) -> speech::turn::Config {
+    speech::turn::Config {
+        silence: config.turn.silence,
+        after_release: config.turn.release,
+        max: config.turn.max,
+        ..speech::turn::Config::default()
+    }
+}
+
 /// The system message: persona and name. The same text at every turn, so that the model's prompt cache keeps it.
 pub fn system_message(config: &Config) -> Arc<str> {
     format!(
@@ -277,15 +295,4 @@ pub fn system_message(config: &Config) -> Arc<str> {
         config.assistant.persona, config.mumble.username
     )
     .into()
-}
-
-/// Lets the server load the model before the first question.
-async fn warm(mind: Mind, system: Arc<str>, shutdown: CancellationToken) {
-    tokio::select! {
-        () = shutdown.cancelled() => {}
-        result = mind.warm(&system) => match result {
-            Ok(()) => tracing::info!("model is loaded"),
-            Err(error) => tracing::warn!(%error, "model could not be loaded yet"),
-        }
-    }
 }

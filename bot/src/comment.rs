@@ -7,7 +7,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use futures::future::select_all;
 use mumble::{ActError, Client};
 use resilience::{Dependency, State};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
 
 /// How long something must have been out, or be back, before it is told: what comes and goes in
 /// a moment is no news, and a comment that flickers tells nothing.
@@ -39,21 +42,21 @@ pub(crate) struct Engines {
     pub(crate) voice: Vec<Dependency>,
 }
 
-/// Keeps the comment true until `shutdown`; `usual` is what it says when all is well.
+/// Keeps the comment true until `shutdown`; `configs` hold what it says when all is well.
 pub(crate) async fn run(
     client: Client,
-    usual: String,
+    configs: watch::Receiver<Config>,
     engines: Engines,
     shutdown: CancellationToken,
 ) {
     tokio::select! {
         () = shutdown.cancelled() => {}
-        () = keep(client, usual, engines) => {}
+        () = keep(client, configs, engines) => {}
     }
 }
 
-async fn keep(client: Client, usual: String, engines: Engines) {
-    let mut notice = Notice::new(Instant::now(), &usual);
+async fn keep(client: Client, mut configs: watch::Receiver<Config>, engines: Engines) {
+    let mut notice = Notice::new(Instant::now(), &configs.borrow().mumble.comment);
     let all = [&engines.ear, &engines.mind, &engines.voice];
     let all = all.into_iter().flatten();
     let mut states: Vec<_> = all.map(Dependency::watch).collect();
@@ -61,6 +64,7 @@ async fn keep(client: Client, usual: String, engines: Engines) {
         for state in &mut states {
             state.borrow_and_update();
         }
+        notice.change(&configs.borrow_and_update().mumble.comment);
         let now = Instant::now();
         notice.handle(now, engines.out(now));
         if let Some(comment) = notice.poll(now, SystemTime::now()) {
@@ -77,6 +81,7 @@ async fn keep(client: Client, usual: String, engines: Engines) {
         };
         tokio::select! {
             () = changed => {}
+            Ok(()) = configs.changed() => {}
             () = sleep_until(notice.deadline()) => {}
         }
     }
@@ -126,6 +131,14 @@ impl Notice {
             usual: usual.trim().to_owned(),
             told: None,
             now: (Out::default(), now),
+        }
+    }
+
+    /// This is usual from now on.
+    fn change(&mut self, usual: &str) {
+        if usual.trim() != self.usual {
+            usual.trim().clone_into(&mut self.usual);
+            self.told = None;
         }
     }
 

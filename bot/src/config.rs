@@ -12,9 +12,11 @@ use crate::address::Answer;
 
 mod engines;
 mod limits;
+mod live;
 mod stores;
 
 pub use engines::{Ollama, Piper, Whisper};
+pub use live::can_change_while_running;
 pub use stores::{Chromadb, Database, Redis};
 
 use limits::{

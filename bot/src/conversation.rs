@@ -13,15 +13,17 @@ use std::time::{Duration, Instant};
 
 use mumble::{ChannelId, Client, Events, RosterChange, SessionId};
 use service::health::Board;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::address::{Addressing, Verdict};
 use crate::answer::{Answerer, InHand, News};
 use crate::ask::{Ask, Question};
+use crate::config::Config;
 use crate::discreet::Discreet as _;
 use crate::ear::{Ears, Noticed, Utterance};
 use crate::floor::Floor;
+use crate::guard::Guards;
 use crate::health::{self, HEARTBEAT};
 use crate::history::Place;
 use crate::manner::Manner;
@@ -33,6 +35,7 @@ use crate::sounds::Quiet;
 use crate::turns::{About, Fault, Numbers, Outcome, State, TurnId, Turns};
 use crate::typed::{TypedLane, Written, private_place};
 
+mod changes;
 mod endings;
 mod texts;
 
@@ -54,6 +57,12 @@ pub(crate) struct Conversation {
     pub(crate) typed: TypedLane,
     pub(crate) present: Present,
     pub(crate) presence: Presence,
+    /// The settings in force.
+    pub(crate) config: Config,
+    /// Where new ones come from while it runs.
+    pub(crate) configs: watch::Receiver<Config>,
+    /// The engines with their deadlines and breakers, which can be changed.
+    pub(crate) guards: Guards,
     /// What the assistant is called.
     pub(crate) names: Vec<String>,
     /// Where the assistant was set up for, once it has been there.
@@ -81,6 +90,8 @@ enum Event {
     Written(Written),
     TimePassed,
     Heartbeat,
+    /// New settings were read.
+    Settings,
     /// The assistant is asked to end.
     Closing,
 }
@@ -116,6 +127,7 @@ impl Conversation {
                 },
                 Some(utterance) = self.utterances.recv() => Event::Said(utterance),
                 () = sleep_until(deadline) => Event::TimePassed,
+                Ok(()) = self.configs.changed() => Event::Settings,
                 _ = heartbeat.tick() => Event::Heartbeat,
             };
             let now = Instant::now();
@@ -147,6 +159,10 @@ impl Conversation {
                     self.end(now, ask.turn(), dropped.into());
                 }
                 self.strike(now);
+            }
+            Event::Settings => {
+                let later = self.configs.borrow_and_update().clone();
+                self.handle_settings(later);
             }
             Event::Closing => self.close(now),
             Event::Heartbeat => {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use audio::Pcm;
 use mumble::{Heard, SessionId};
+use speech::stt::Hints;
 use speech::turn::{Endpointer, Event, Reason, Turn};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -27,6 +28,8 @@ const SPEAKERS: usize = 200;
 pub(crate) struct Ears {
     ears: HashMap<SessionId, Ear>,
     turns: speech::turn::Config,
+    /// Which one of all that were in force; an ear keeps its own to the end of a turn.
+    edition: u64,
     recogniser: Recogniser,
     numbers: Numbers,
     /// The turns being written down. Taking one out gives it up.
@@ -37,6 +40,7 @@ pub(crate) struct Ears {
 /// One speaker.
 #[derive(Debug)]
 struct Ear {
+    edition: u64,
     endpointer: Endpointer,
     draft: Option<Draft>,
     /// How they speak in the present turn.
@@ -103,6 +107,7 @@ impl Ears {
         Self {
             ears: HashMap::new(),
             turns,
+            edition: 0,
             recogniser,
             numbers,
             transcribing: BTreeMap::new(),
@@ -110,12 +115,27 @@ impl Ears {
         }
     }
 
+    /// Cuts turns by other rules, from each speaker's next turn on, and gives the recogniser
+    /// other hints.
+    pub(crate) fn tune(&mut self, turns: speech::turn::Config, hints: Hints) {
+        self.turns = turns;
+        self.edition += 1;
+        self.recogniser.hint(hints);
+    }
+
     /// Takes sound of one speaker.
     pub(crate) fn hear(&mut self, now: Instant, heard: &Heard) -> Vec<Noticed> {
         if !self.ears.contains_key(&heard.speaker) && self.ears.len() >= SPEAKERS {
             return Vec::new();
         }
+        // Without a deadline no turn is under way.
+        let outdated =
+            |ear: &Ear| ear.edition != self.edition && ear.endpointer.deadline().is_none();
+        if self.ears.get(&heard.speaker).is_some_and(outdated) {
+            self.ears.remove(&heard.speaker);
+        }
         let ear = self.ears.entry(heard.speaker).or_insert_with(|| Ear {
+            edition: self.edition,
             endpointer: Endpointer::new(self.turns),
             draft: None,
             manner: Manner::Aloud,

@@ -75,6 +75,11 @@ impl Fillers {
         }
     }
 
+    /// Another wait before the first sign, for who begins to wait from now on.
+    pub(crate) fn tune(&mut self, after: Option<Duration>) {
+        self.after = after;
+    }
+
     /// Somebody surely waits for an answer since `since`. Who waits already goes on waiting.
     pub(crate) fn expect(&mut self, speaker: SessionId, manner: Manner, since: Instant) {
         let Some(after) = self.after else {

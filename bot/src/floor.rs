@@ -64,6 +64,12 @@ impl<T> Floor<T> {
         }
     }
 
+    /// Other bounds; who waits already does so under the new ones.
+    pub(crate) fn tune(&mut self, max_waiting: usize, patience: Duration) {
+        self.max_waiting = max_waiting;
+        self.patience = patience;
+    }
+
     /// A turn wants an answer. A second turn of a speaker who waits already is joined to the
     /// first by `join`. Gives the turn back when there is no room.
     pub(crate) fn offer(

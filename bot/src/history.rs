@@ -49,6 +49,12 @@ impl Histories {
         }
     }
 
+    /// Other bounds; what is beyond them is forgotten with the next exchange.
+    pub(crate) fn tune(&mut self, turns: usize, idle: Duration) {
+        self.turns = turns;
+        self.idle = idle;
+    }
+
     /// Adds an exchange: what `who` said and what they really heard of the answer.
     pub(crate) fn add(&mut self, now: Instant, place: Place, who: &str, said: &str, heard: &str) {
         self.forget_idle(now);

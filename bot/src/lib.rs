@@ -25,6 +25,7 @@ mod comment;
 mod signs;
 mod line;
 mod mind;
+mod warmth;
 mod history;
 mod thoughts;
 mod sentence;

@@ -22,6 +22,11 @@ impl Recogniser {
         Self { stt, hints }
     }
 
+    /// Other hints, for what is transcribed from now on.
+    pub(crate) fn hint(&mut self, hints: Hints) {
+        self.hints = hints;
+    }
+
     /// Transcribes `sound`, which is mono at 16 kHz.
     ///
     /// # Errors

@@ -56,6 +56,11 @@ impl Signs {
         }
     }
 
+    /// Another wait before the first sign.
+    pub(crate) fn tune(&self, after: Option<Duration>) {
+        self.lock().fillers.tune(after);
+    }
+
     /// Gives signs when they are due, until `shutdown`.
     pub(crate) async fn run(self, shutdown: CancellationToken) {
         loop {

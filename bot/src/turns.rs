@@ -145,6 +145,11 @@ impl Turns {
         }
     }
 
+    /// Other bounds, for states that are entered from now on.
+    pub(crate) fn tune(&mut self, bounds: Bounds) {
+        self.bounds = bounds;
+    }
+
     /// A turn begins, in this state.
     pub(crate) fn begin(&mut self, now: Instant, turn: TurnId, about: About, state: State) {
         let open = Open {

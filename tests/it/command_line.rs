@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use world::program::{Program, Ran};
 use world::scripted::{self, Reply, Scripted, SttDialect, TtsDialect};
-use world::{Assistant, Caller, MumbleOptions, MumbleServer, SMALL_MODEL};
+use world::{Assistant, Caller, MumbleOptions, MumbleServer, SMALL_MODEL, free_port};
 
 use crate::stage::tone;
 
@@ -213,23 +213,26 @@ async fn an_unknown_role_or_option_is_a_wrong_command_line() {
 }
 
 #[tokio::test]
-async fn up_does_not_start_without_an_engine() {
+async fn up_names_what_is_missing_and_goes_on() {
     let engines = Engines::start();
     for (part, variable) in [
         ("whisper", "WHISPER_URL"),
         ("ollama", "OLLAMA_URL"),
         ("piper", "PIPER_URL"),
     ] {
-        let ran = engines.program().with(&[(variable, NOBODY)]);
-        let ran = ran.run(&["up"]).await;
-        assert_names(complaint(&ran, USAGE), &[part, variable, "127.0.0.1:1"]);
+        let program = engines.program().with(&[(variable, NOBODY)]);
+        let running = program.start(&["up"]);
+        running
+            .says(&["mumble-ai: ", part, variable, "127.0.0.1:1"])
+            .await;
+        ends_in_time(running).await;
     }
     let program = engines.program().with(&[("OLLAMA_MODEL", "absent:1b")]);
-    let ran = program.run(&["up"]).await;
-    assert_names(
-        complaint(&ran, USAGE),
-        &["ollama", "absent:1b", "ollama pull absent:1b"],
-    );
+    let running = program.start(&["up"]);
+    running
+        .says(&["ollama", "absent:1b", "ollama pull absent:1b"])
+        .await;
+    ends_in_time(running).await;
 }
 
 #[tokio::test]
@@ -300,14 +303,24 @@ async fn a_complaint_about_an_address_does_not_repeat_its_password() {
             "http://ann:hush@host.example:99999",
             "http://ann:hush@127.0.0.1:1",
         ] {
-            for role in ["up", "doctor"] {
-                let program = Program::new(&[(variable, address), ("MUMBLE_PORT", "1")]);
-                let ran = program.run(&[role]).await;
-                assert_ne!(ran.code, Some(0), "{ran:?}");
-                let said = format!("{}{}", ran.stdout, ran.stderr);
-                assert!(!said.contains("hush"), "{said}");
-                assert_names(&said, &[variable]);
+            let program = Program::new(&[
+                (variable, address),
+                ("MUMBLE_PORT", "1"),
+                ("HEALTH_PORT", &free_port().to_string()),
+            ]);
+            let ran = program.run(&["doctor"]).await;
+            assert_ne!(ran.code, Some(0), "{ran:?}");
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(!said.contains("hush"), "{said}");
+            assert_names(&said, &[variable]);
+            // It goes on when it is only that nobody is there.
+            let running = program.start(&["up"]);
+            running.says(&[variable]).await;
+            if address.ends_with(":1") {
+                running.terminate().await;
             }
+            let ran = running.ends().await;
+            assert!(!ran.stderr.contains("hush"), "{}", ran.stderr);
         }
     }
 }

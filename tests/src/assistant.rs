@@ -7,7 +7,7 @@ use bot::{Config, Report, Stages};
 use service::health::Board;
 use service::settings::Settings;
 use tempfile::TempDir;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -93,8 +93,9 @@ impl Assistant {
         let config = config.expect("a test knows the settings");
         let shutdown = CancellationToken::new();
         let board = Board::new(Instant::now());
+        let (_settings, configs) = watch::channel(config);
         let (sender, reports) = mpsc::channel(REPORTS);
-        let life = bot::run(config, board.clone(), shutdown.clone(), Some(sender));
+        let life = bot::run(configs, board.clone(), shutdown.clone(), Some(sender));
         let task = tokio::spawn(async move { life.await.expect("its engines can be opened") });
         Self {
             reports,

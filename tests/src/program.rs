@@ -14,6 +14,9 @@ use crate::served::free_port;
 /// How long a test waits for a program that must end: far more than it can take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Between two looks at what a program has written.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
 /// `mumble-ai` with a home folder of its own, and nothing in its environment that was not set.
 ///
 /// Standard output and standard error go to files in the home folder, so that it never waits for
@@ -109,9 +112,35 @@ impl Program {
 impl Running {
     /// Sends SIGTERM, as `docker stop` does.
     pub async fn terminate(&self) {
+        self.signal("-TERM").await;
+    }
+
+    /// Sends SIGHUP: it is to read its settings again.
+    pub async fn hang_up(&self) {
+        self.signal("-HUP").await;
+    }
+
+    async fn signal(&self, signal: &str) {
         let pid = self.child.id().expect("it runs").to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().await;
+        let sent = Command::new("kill").args([signal, &pid]).status().await;
         assert!(sent.is_ok_and(|status| status.success()), "it runs");
+    }
+
+    /// Waits until all of `words` stand in one line on standard error, and gives that line.
+    pub async fn says(&self, words: &[&str]) -> String {
+        let line = async {
+            loop {
+                let log = self.log();
+                let mut lines = log.lines();
+                if let Some(line) = lines.find(|line| words.iter().all(|word| line.contains(word)))
+                {
+                    return line.to_owned();
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        let line = timeout(PATIENCE, line).await;
+        line.unwrap_or_else(|_| panic!("it does not say {words:?}; it said: {}", self.log()))
     }
 
     /// Waits until it ends.

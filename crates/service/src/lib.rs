@@ -5,6 +5,7 @@
 //! - [`Config`]: the room `[service]` of the settings: where state lies and how to log.
 //! - [`logging`]: what goes to standard error, and that a panic in a task is among it.
 //! - [`health`]: how the house stands, for whoever asks.
+//! - [`reload`]: SIGHUP asks to read the settings again.
 //! - [`shutdown`]: the first signal asks everything to end, the second ends it.
 //! - [`tls`]: the one provider of cryptography in the process.
 
@@ -12,6 +13,7 @@ pub mod settings;
 pub mod config;
 pub mod logging;
 pub mod health;
+pub mod reload;
 pub mod shutdown;
 pub mod tls;
 

@@ -9,10 +9,16 @@
 //! | `trace` | everything, what people say included |
 
 use std::io::IsTerminal as _;
+use std::sync::OnceLock;
 
 use tracing_subscriber::EnvFilter;
 
 use crate::{Config, LogFormat};
+
+/// Puts another filter into the running log; there is one log in a process.
+static REFILTER: OnceLock<Refilter> = OnceLock::new();
+
+type Refilter = Box<dyn Fn(EnvFilter) + Send + Sync>;
 
 /// Sends log lines to standard error from here on, and panics with them: a task that dies must
 /// not do so in silence. A process that already logs keeps its way of logging.
@@ -26,12 +32,35 @@ pub fn start(config: &Config) -> Result<(), String> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(colours);
-    let started = match config.log_format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let (started, refilter) = match config.log_format {
+        LogFormat::Text => {
+            let builder = builder.with_filter_reloading();
+            let handle = builder.reload_handle();
+            let refilter: Refilter = Box::new(move |filter| handle.reload(filter).unwrap_or(()));
+            (builder.try_init(), refilter)
+        }
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true).with_filter_reloading();
+            let handle = builder.reload_handle();
+            let refilter: Refilter = Box::new(move |filter| handle.reload(filter).unwrap_or(()));
+            (builder.try_init(), refilter)
+        }
     };
     if started.is_ok() {
+        REFILTER.get_or_init(|| refilter);
         log_panics();
+    }
+    Ok(())
+}
+
+/// Logs by another level or filter from here on; without effect before [`start`].
+///
+/// # Errors
+/// As [`start`].
+pub fn change(log_level: &str) -> Result<(), String> {
+    let filter = filter(log_level)?;
+    if let Some(refilter) = REFILTER.get() {
+        refilter(filter);
     }
     Ok(())
 }

@@ -169,6 +169,14 @@ impl Settings {
             .map(|e| e.origin)
     }
 
+    /// Keys, such as `mumble.port`, of the settings whose values are others in `later`.
+    #[must_use]
+    pub fn changed_in(&self, later: &Self) -> Vec<String> {
+        let pairs = self.entries.iter().zip(&later.entries);
+        let changed = pairs.filter(|(now, later)| now.value != later.value);
+        changed.map(|(now, _)| now.key.path()).collect()
+    }
+
     /// Every setting in the order of the reference, with secrets masked.
     pub fn lines(&self) -> impl Iterator<Item = Line> {
         self.entries.iter().map(|entry| Line {
