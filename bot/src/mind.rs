@@ -136,3 +136,51 @@ pub(crate) fn greeting(system: &str, options: &Options) -> Request {
         options: options.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::future::{BoxFuture, FutureExt as _, ready};
+    use futures::stream::{self, BoxStream, StreamExt as _};
+
+    use super::*;
+
+    /// A model whose program has a fault: it panics after these tokens.
+    #[derive(Debug)]
+    struct Faulty(&'static [&'static str]);
+
+    impl Chat for Faulty {
+        fn chat(&self, _: Request) -> BoxStream<'static, Result<String, ChatError>> {
+            let tokens = stream::iter(self.0).map(|token| Ok((*token).to_owned()));
+            let fault = stream::once(async { panic!("a fault of the program") });
+            tokens.chain(fault).boxed()
+        }
+
+        fn check(&self) -> BoxFuture<'_, Result<(), ChatError>> {
+            ready(Ok(())).boxed()
+        }
+    }
+
+    async fn thought(tokens: &'static [&'static str]) -> Vec<Result<String, MindError>> {
+        let mind = Mind::new(Arc::new(Faulty(tokens)), Options::default());
+        let mut sentences = mind.think(Vec::new());
+        let mut thought = Vec::new();
+        while let Some(sentence) = sentences.recv().await {
+            thought.push(sentence.map(|sentence| sentence.text));
+        }
+        thought
+    }
+
+    #[tokio::test]
+    async fn a_panic_while_thinking_is_an_error_and_not_the_end_of_an_answer() {
+        let at_once = thought(&[]).await;
+        assert!(
+            matches!(at_once[..], [Err(MindError::Broken)]),
+            "{at_once:?}"
+        );
+        let later = thought(&["It is noon. ", "And"]).await;
+        assert!(
+            matches!(&later[..], [Ok(text), Err(MindError::Broken)] if text == "It is noon."),
+            "{later:?}"
+        );
+    }
+}
