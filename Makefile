@@ -1,7 +1,7 @@
 # One command for each thing a developer does. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak client bench fuzz sounds check fmt clean-cache
+.PHONY: help run test soak outage client bench fuzz sounds check fmt clean-cache
 
 CACHE := $(or $(MUMBLE_AI_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mumble-ai)
 
@@ -20,6 +20,11 @@ test: ## Runs every test, the end-to-end ones against real servers included.
 soak: ## Ten minutes of fifty voices, then ten of random faults: nothing is missed, memory stays flat.
 	@OLLAMA_URL=none scripts/install.sh apt
 	SOAK_SECONDS=600 cargo test --package mumble-ai-tests --test it soak:: -- --nocapture --test-threads=1
+
+outage: ## Ends and starts each real server while somebody goes on asking: never a silence.
+	@OLLAMA_URL=none scripts/install.sh apt speech ollama model
+	cargo build --package mumble-ai
+	cargo run --package mumble-ai-tests --example outage
 
 client: ## Lets Debian's own Mumble client talk with the assistant, without a screen.
 	@tests/debian_client.sh
