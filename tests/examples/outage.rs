@@ -70,7 +70,10 @@ async fn main() {
     let caller = Caller::join(&server, "Ann").await;
     caller.meets(Assistant::NAME).await;
     let mut scene = Scene {
-        http: reqwest::Client::builder().no_proxy().build().expect("TLS is installed"),
+        http: reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("TLS is installed"),
         pages: program.health(),
         question: question::spoken(CAPITAL_OF_FRANCE).await,
         caller,
@@ -97,7 +100,9 @@ async fn main() {
 
     // Nobody asks: it is seen all the same.
     piper.end();
-    scene.becomes(Some("piper"), "piper is ended, nobody asks").await;
+    scene
+        .becomes(Some("piper"), "piper is ended, nobody asks")
+        .await;
     piper.start_again();
     scene.becomes(None, "piper is back").await;
 
@@ -111,7 +116,11 @@ async fn main() {
     running.terminate().await;
     let ran = running.ends().await;
     println!("the assistant left with exit code {:?}", ran.code);
-    assert!(scene.complaints.is_empty(), "{}", scene.complaints.join("\n"));
+    assert!(
+        scene.complaints.is_empty(),
+        "{}",
+        scene.complaints.join("\n")
+    );
 }
 
 impl Scene {
@@ -136,9 +145,14 @@ impl Scene {
             said.push(format!("(written) {}", text.text));
         }
         let health = self.health().await;
-        println!("{when:26} {silent:>9.2?}  {} [{}]", said.join(" | "), health["status"]);
+        println!(
+            "{when:26} {silent:>9.2?}  {} [{}]",
+            said.join(" | "),
+            health["status"]
+        );
         if silent > LONGEST_SILENCE {
-            self.complaints.push(format!("{when}: silent for {silent:?}"));
+            self.complaints
+                .push(format!("{when}: silent for {silent:?}"));
         }
     }
 
@@ -160,7 +174,8 @@ impl Scene {
                 continue;
             }
             if waited > TRUTH_WITHIN {
-                self.complaints.push(format!("{what}: /health took {waited:?}, and says {ill:?}"));
+                self.complaints
+                    .push(format!("{what}: /health took {waited:?}, and says {ill:?}"));
             }
             return;
         }

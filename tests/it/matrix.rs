@@ -32,11 +32,11 @@ const SETTINGS: [(&str, &str); 4] = [
     ("RETRY_MAX_DELAY", "2"),
 ];
 
-/// With deadlines of 3 s: one of them, twice as much for the healthy engines of a busy machine,
-/// and a spoken apology.
+/// With deadlines of 3 s, and 6 s for the model: one of them, twice as much for the healthy
+/// engines of a busy machine, and a spoken apology.
 const HASTY: Bounds = Bounds {
     threshold: 2,
-    turn: Duration::from_secs(15),
+    turn: Duration::from_secs(18),
 };
 
 /// With deadlines of up to 8 s.

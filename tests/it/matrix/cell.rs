@@ -11,9 +11,8 @@ use world::{Assistant, Caller, MumbleOptions, MumbleServer, Proxy, Urls};
 use super::engine::Engine;
 use super::fault::Fault;
 
-/// How long nothing may be heard after the end of a question: the filler comes at 1.2 s, and a
-/// machine that works at several turns at once is given as much as the product has to spare.
-pub(super) const SIGN: Duration = Duration::from_millis(2000);
+/// How long nothing may be heard after the end of a question: the sign comes at 1.2 s.
+pub(super) const SIGN: Duration = Duration::from_millis(1500);
 
 /// Within this after a fault is lifted its breaker is closed again.
 const RECOVERY: Duration = Duration::from_secs(5);

@@ -53,8 +53,8 @@ impl Engine {
             ],
             Self::Ollama => vec![
                 ("OLLAMA_CIRCUIT_THRESHOLD", THRESHOLD),
-                ("OLLAMA_FIRST_TOKEN_MS", DEADLINE_MS),
-                ("OLLAMA_NEXT_TOKEN_MS", DEADLINE_MS),
+                ("OLLAMA_FIRST_TOKEN_MS", MODEL_DEADLINE_MS),
+                ("OLLAMA_NEXT_TOKEN_MS", MODEL_DEADLINE_MS),
             ],
             Self::Piper => vec![
                 ("PIPER_CIRCUIT_THRESHOLD", THRESHOLD),
@@ -82,3 +82,7 @@ pub(super) const THRESHOLD: &str = "2";
 /// Healthy engines answer within half a second here, and within 1.5 s on a machine that works at
 /// three turns at once; twice that tells a late one from a busy one.
 pub(super) const DEADLINE_MS: &str = "3000";
+
+/// The model works through the requests of all assistants one after the other, so that three of
+/// them can each wait for the two others.
+pub(super) const MODEL_DEADLINE_MS: &str = "6000";
