@@ -18,7 +18,7 @@ use crate::comment;
 use crate::config::Config;
 use crate::conversation::{Conversation, Present};
 use crate::ear::Ears;
-use crate::engines::{self, EngineError};
+use crate::engines::{self, EngineError, Engines};
 use crate::excuses::Excuses;
 use crate::floor::Floor;
 use crate::guard::{self, ChatPatience, GuardedChat, GuardedStt, GuardedTts, Guards, Patience};
@@ -51,15 +51,28 @@ const LEAVING: Duration = Duration::from_secs(2);
 /// When an engine's dialect is unknown or its address cannot be used. Servers that are away are
 /// no error: the assistant joins, says so when asked, and works once they are there.
 pub async fn run(
-    mut configs: watch::Receiver<Config>,
+    configs: watch::Receiver<Config>,
     board: Board,
     shutdown: CancellationToken,
     reports: Option<mpsc::Sender<Report>>,
 ) -> Result<(), EngineError> {
+    let engines = Engines::open(&configs.borrow())?;
+    run_with(engines, configs, board, shutdown, reports).await;
+    Ok(())
+}
+
+/// The same with these engines in place of those that the settings name.
+pub async fn run_with(
+    engines: Engines,
+    mut configs: watch::Receiver<Config>,
+    board: Board,
+    shutdown: CancellationToken,
+    reports: Option<mpsc::Sender<Report>>,
+) {
     let config = configs.borrow_and_update().clone();
 
     // The engines behind their breakers, and who looks after them.
-    let guards = guards(&config)?;
+    let guards = guarded(engines, &config);
     let hints = hints(&config);
     let options = engines::options(&config.ollama);
     let system = system_message(&config);
@@ -160,27 +173,31 @@ pub async fn run(
     conversation.run(shutdown).await;
     drop(leaving);
     leave(standing).await;
-    Ok(())
 }
 
-/// Every breaker of the assistant: each address of an engine has one, and the addresses of a kind
-/// are a chain, whose first is preferred while it is well.
+/// The engines that the settings name, behind their breakers.
 ///
 /// # Errors
 /// When an engine's dialect is unknown or its address cannot be used.
 pub fn guards(config: &Config) -> Result<Guards, EngineError> {
-    let (stt, chat, tts) = (
-        engines::stt(&config.whisper)?,
-        engines::chat(&config.ollama)?,
-        engines::tts(&config.piper)?,
-    );
+    Ok(guarded(Engines::open(config)?, config))
+}
+
+/// Every breaker of the assistant: each address of an engine has one, and the addresses of a kind
+/// are a chain, whose first is preferred while it is well.
+fn guarded(engines: Engines, config: &Config) -> Guards {
+    let Engines {
+        whisper: ear,
+        ollama: mind,
+        piper: voice,
+    } = engines;
     let [whisper, ollama, piper] = breakers(config);
     let (hearing, thinking, speaking) = patience(config);
-    Ok(Guards {
-        whisper: GuardedStt::new(guard::chain(stt, &whisper, guard::RECOGNISER), hearing),
-        ollama: GuardedChat::new(guard::chain(chat, &ollama, guard::MODEL), thinking),
-        piper: GuardedTts::new(guard::chain(tts, &piper, guard::VOICE), speaking),
-    })
+    Guards {
+        whisper: GuardedStt::new(guard::chain(ear, &whisper, guard::RECOGNISER), hearing),
+        ollama: GuardedChat::new(guard::chain(mind, &ollama, guard::MODEL), thinking),
+        piper: GuardedTts::new(guard::chain(voice, &piper, guard::VOICE), speaking),
+    }
 }
 
 /// Changes the numbers of breakers and deadlines while they are at work. Addresses, dialects and

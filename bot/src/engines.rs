@@ -7,7 +7,7 @@ use service::settings::without_password;
 use speech::stt::{self, Stt, SttError};
 use speech::tts::{self, Tts, TtsError};
 
-use crate::config::{Ollama, Piper, Whisper};
+use crate::config::{Config, Ollama, Piper, Whisper};
 
 /// Why an engine cannot even be set up; always a matter of settings.
 #[derive(Debug, thiserror::Error)]
@@ -24,12 +24,37 @@ pub enum EngineError {
 }
 
 /// An engine at one of its addresses.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct At<T: ?Sized> {
     /// The address, without the password that it can hold.
     pub address: String,
     /// The engine.
     pub engine: Arc<T>,
+}
+
+/// Every engine of the assistant, each at all of its addresses, in order of preference.
+#[derive(Debug)]
+pub struct Engines {
+    /// The recogniser.
+    pub whisper: Vec<At<dyn Stt>>,
+    /// The model.
+    pub ollama: Vec<At<dyn Chat>>,
+    /// The synthesiser.
+    pub piper: Vec<At<dyn Tts>>,
+}
+
+impl Engines {
+    /// The engines that the settings name. No connection is made yet.
+    ///
+    /// # Errors
+    /// When a dialect is unknown or an address is none.
+    pub fn open(config: &Config) -> Result<Self, EngineError> {
+        Ok(Self {
+            whisper: stt(&config.whisper)?,
+            ollama: chat(&config.ollama)?,
+            piper: tts(&config.piper)?,
+        })
+    }
 }
 
 /// The recogniser at each of its addresses. No connection is made yet.

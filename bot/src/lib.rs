@@ -40,7 +40,7 @@ mod stores;
 mod report;
 mod discreet;
 
-pub use app::run;
+pub use app::{run, run_with};
 pub use config::Config;
-pub use engines::EngineError;
+pub use engines::{EngineError, Engines};
 pub use report::{Report, Stages};

@@ -14,6 +14,7 @@ mod company;
 mod degradation;
 mod typed;
 mod trouble;
+mod broken_turn;
 mod life_cycle;
 mod spares;
 mod matrix;

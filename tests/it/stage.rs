@@ -43,6 +43,18 @@ impl Stage {
         sentence: Duration,
         settings: &[(&str, &str)],
     ) -> Self {
+        Self::set_with(server, question, answer, sentence, settings, |_| {})
+    }
+
+    /// The same with the assistant's engines changed: wrapped in others, say.
+    pub(crate) fn set_with(
+        server: MumbleServer,
+        question: &str,
+        answer: &str,
+        sentence: Duration,
+        settings: &[(&str, &str)],
+        change: impl FnOnce(&mut bot::Engines),
+    ) -> Self {
         let stt = scripted::stt(SttDialect::OpenAi, question);
         let chat = scripted::chat(SMALL_MODEL, answer);
         let tts = scripted::tts(TtsDialect::Piper, tone(sentence));
@@ -51,7 +63,7 @@ impl Stage {
             ollama: chat.url(),
             piper: tts.url(),
         };
-        let assistant = Assistant::start(&server, &urls, settings);
+        let assistant = Assistant::start_with(&server, &urls, settings, change);
         Self {
             stt,
             chat,

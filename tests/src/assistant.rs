@@ -61,6 +61,16 @@ impl Assistant {
     /// over what a test sets for all: repeatable answers, and deadlines that a machine keeps
     /// which is busy compiling.
     pub fn start(server: &MumbleServer, urls: &Urls, settings: &[(&str, &str)]) -> Self {
+        Self::start_with(server, urls, settings, |_| {})
+    }
+
+    /// The same with its engines changed: wrapped in others, say.
+    pub fn start_with(
+        server: &MumbleServer,
+        urls: &Urls,
+        settings: &[(&str, &str)],
+        change: impl FnOnce(&mut bot::Engines),
+    ) -> Self {
         service::tls::install();
         let state = TempDir::new().expect("there is room for temporary files");
         let port = server.port().to_string();
@@ -91,12 +101,14 @@ impl Assistant {
         let settings = Settings::load(mumble_ai::REFERENCE, None, &lookup);
         let config = Config::from_settings(&settings.expect("a test knows the settings"));
         let config = config.expect("a test knows the settings");
+        let mut engines = bot::Engines::open(&config).expect("its engines can be opened");
+        change(&mut engines);
         let shutdown = CancellationToken::new();
         let board = Board::new(Instant::now());
         let (_settings, configs) = watch::channel(config);
         let (sender, reports) = mpsc::channel(REPORTS);
-        let life = bot::run(configs, board.clone(), shutdown.clone(), Some(sender));
-        let task = tokio::spawn(async move { life.await.expect("its engines can be opened") });
+        let (here, until) = (board.clone(), shutdown.clone());
+        let task = tokio::spawn(bot::run_with(engines, configs, here, until, Some(sender)));
         Self {
             reports,
             board,

@@ -6,7 +6,10 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::Circuit;
-use super::limits::{THRESHOLD, addresses, filled, fraction, millis, number, some_words, within};
+use super::limits::{
+    THRESHOLD, addresses, filled, fraction, liveliness, millis, number, pace, share, some_words,
+    within,
+};
 
 /// Room `[whisper]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -76,7 +79,7 @@ pub struct Ollama {
     #[serde(deserialize_with = "within::<_, 0, 2>")]
     pub temperature: f32,
     /// Share of likely words chosen among.
-    #[serde(deserialize_with = "within::<_, 0, 1>")]
+    #[serde(deserialize_with = "share")]
     pub top_p: f32,
     /// Makes answers repeatable.
     pub seed: Option<i64>,
@@ -125,8 +128,10 @@ pub struct Piper {
     /// The synthesiser's model, where the dialect has one.
     pub model: String,
     /// 1 is the voice's own pace, more is slower.
+    #[serde(default, deserialize_with = "pace")]
     pub length_scale: Option<f32>,
     /// Liveliness.
+    #[serde(default, deserialize_with = "liveliness")]
     pub noise_scale: Option<f32>,
     /// Deadline for each piece of sound.
     #[serde(rename = "deadline_ms", deserialize_with = "millis")]

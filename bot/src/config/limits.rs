@@ -50,6 +50,33 @@ where
     })
 }
 
+/// A share of a whole: above 0, at most 1.
+pub(super) fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    let value = f32::deserialize(deserializer)?;
+    let fits = value > 0.0 && value <= 1.0;
+    fits.then_some(value).ok_or_else(|| {
+        refused(format!(
+            "expected a number above 0 and at most 1, found {value}"
+        ))
+    })
+}
+
+/// How slowly a voice speaks. One that is ten times as fast or as slow as its own pace can no
+/// longer be understood.
+pub(super) fn pace<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
+    let value = f32::deserialize(deserializer)?;
+    let fits = (0.1..=10.0).contains(&value);
+    fits.then_some(Some(value))
+        .ok_or_else(|| refused(format!("expected a number from 0.1 to 10, found {value}")))
+}
+
+/// How lively a voice speaks.
+pub(super) fn liveliness<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<f32>, D::Error> {
+    within::<_, 0, 2>(deserializer).map(Some)
+}
+
 pub(super) fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     number::<D, 1, { LONGEST_SECONDS * 1000 }, u64>(deserializer).map(Duration::from_millis)
 }

@@ -11,7 +11,6 @@ const REFERENCE: &str = include_str!("../../../config/assistant.toml");
 /// that need not be.
 const MAY_BE_ZERO: &[&str] = &[
     "OLLAMA_TEMPERATURE",
-    "OLLAMA_TOP_P",
     "TURN_RELEASE_MS",
     "FOLLOW_UP_S",
     "TURN_QUEUE_MAX",
@@ -78,6 +77,18 @@ fn a_number_that_is_none_is_refused_for_every_variable() {
             }
         }
     }
+}
+
+#[test]
+fn a_voice_that_nobody_could_understand_is_refused() {
+    for (variable, nonsense) in [("TTS_LENGTH_SCALE", "0"), ("TTS_NOISE_SCALE", "2.5")] {
+        for value in [nonsense, "-1", "NaN", "inf", "slow"] {
+            refusal(variable, value);
+        }
+    }
+    let config = config(&[("TTS_LENGTH_SCALE", "1.2"), ("TTS_NOISE_SCALE", "0")]).unwrap();
+    assert_eq!(config.piper.length_scale, Some(1.2));
+    assert_eq!(config.piper.noise_scale, Some(0.0));
 }
 
 #[test]
