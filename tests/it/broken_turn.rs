@@ -1,7 +1,7 @@
 //! A fault of the program in one turn costs that turn and an apology, and nothing else.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use audio::Pcm;
@@ -24,7 +24,10 @@ struct Trap<T: ?Sized> {
 
 impl<T: ?Sized> Trap<T> {
     fn may_snap(&self) {
-        assert!(!self.set.swap(false, Ordering::Relaxed), "a fault, on purpose");
+        assert!(
+            !self.set.swap(false, Ordering::Relaxed),
+            "a fault, on purpose"
+        );
     }
 }
 
@@ -109,4 +112,85 @@ async fn a_panic_in_any_engine_costs_one_turn_and_an_apology() {
         let stages = stage.assistant.reports().await;
         stages.unwrap_or_else(|| panic!("{name}: the next turn was not answered"));
     }
+}
+
+/// A recogniser whose program has a worse fault: until it is let go, each request stops a whole
+/// thread, which no deadline of a task reaches.
+#[derive(Debug)]
+struct Pit {
+    engine: Arc<dyn Stt>,
+    gate: Arc<Gate>,
+}
+
+#[derive(Debug, Default)]
+struct Gate {
+    open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn open(&self) {
+        *self.open.lock().unwrap() = true;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        let shut = self.open.lock().unwrap();
+        drop(self.opened.wait_while(shut, |open| !*open).unwrap());
+    }
+}
+
+/// Lets go whatever becomes of the test, for a runtime waits for its threads.
+struct LetsGo(Arc<Gate>);
+
+impl Drop for LetsGo {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
+impl Stt for Pit {
+    fn transcribe(
+        &self,
+        speech: Pcm,
+        hints: &Hints,
+    ) -> BoxStream<'static, Result<Transcript, SttError>> {
+        self.gate.pass();
+        self.engine.transcribe(speech, hints)
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), SttError>> {
+        self.engine.check()
+    }
+}
+
+/// More threads than one question can stop: a draft, and the whole of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_turn_that_hangs_where_no_deadline_reaches_is_ended_by_its_watchdog() {
+    let gate = Arc::new(Gate::default());
+    let lets_go = LetsGo(Arc::clone(&gate));
+    let mut stage = Stage::set_with(
+        MumbleServer::start(MumbleOptions::default()),
+        "What time is it?",
+        "It is noon.",
+        Duration::from_secs(1),
+        // The watchdog's bound follows from these.
+        &[("WHISPER_DEADLINE_MS", "1000"), ("TURN_MAX_MS", "4000")],
+        |engines| {
+            for at in &mut engines.whisper {
+                let (engine, gate) = (Arc::clone(&at.engine), Arc::clone(&gate));
+                at.engine = Arc::new(Pit { engine, gate });
+            }
+        },
+    );
+    let mut ann = stage.caller("Ann").await;
+    // By then the prepared sentences have been made anew with the scripted voice, a tone: that it
+    // is no answer is seen by what the engines were asked.
+    ask(&mut ann).await;
+    assert!(stage.questions().is_empty() && stage.spoken().is_empty());
+    assert!(stage.assistant.reports().await.is_none());
+    drop(lets_go);
+    ask(&mut ann).await;
+    let stages = stage.assistant.reports().await;
+    stages.expect("the next turn is answered");
 }
