@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use mumble::{Client, SessionId, SpeechError, To};
+use service::health::Stages;
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -14,7 +15,7 @@ use crate::excuses::Excuses;
 use crate::history::Histories;
 use crate::manner::Manner;
 use crate::mind::{Mind, MindError};
-use crate::report::Stages;
+use crate::report;
 use crate::signs::Signs;
 use crate::sounds::{Quiet, Sound, Sounds};
 use crate::turns::{Outcome, TurnId};
@@ -166,7 +167,7 @@ impl Answerer {
             end,
             times: spoken,
         } = self.voice.say(sentences, line, cues).await;
-        let stages = Stages::new(times, asked, &spoken);
+        let stages = report::stages(times, asked, &spoken);
         let remember = |heard: &str| {
             self.histories()
                 .add(Instant::now(), place.clone(), who, text, heard);

@@ -43,4 +43,5 @@ mod discreet;
 pub use app::{run, run_with};
 pub use config::Config;
 pub use engines::{EngineError, Engines};
-pub use report::{Report, Stages};
+pub use report::Report;
+pub use service::health::Stages;

@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use mumble::{SessionId, To};
-use service::health;
+use service::health::{self, Stages};
 use tokio::task::JoinError;
 
 use super::Conversation;
 use crate::answer::{Ended, Given, InHand};
 use crate::ask::{Ask, Excuse};
-use crate::report::{Report, Stages};
+use crate::report::{self, Report};
 use crate::sounds::Sound;
 use crate::turns::{About, Fault, Left, Outcome, State, Struck, TurnId, Way};
 
@@ -40,14 +40,14 @@ impl Conversation {
         }
         outcome.log(speaker);
         if let Some(stages) = &stages {
-            stages.log(speaker);
+            report::log(stages, speaker);
         }
         self.board.turn_ended(health::Turn {
             speaker: speaker.0,
             ended: now,
             outcome: outcome.on_the_board(),
             reason: outcome.reason(),
-            stages: stages.map(health::Stages::from),
+            stages,
         });
     }
 

@@ -75,7 +75,7 @@ impl Outcome {
     }
 
     /// Writes the end of a turn into the log: one line for each turn, of which those of spoken
-    /// answers are written with their times ([`crate::report::Stages::log`]).
+    /// answers are written with their times ([`crate::report::log`]).
     pub(crate) fn log(self, speaker: SessionId) {
         let speaker = speaker.0;
         let reason = self.reason().unwrap_or_default();

@@ -55,7 +55,8 @@ impl Outcome {
 /// The time from the end of a question to the first sound of its answer, and its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stages {
-    /// What had to pass before the question counted as ended.
+    /// What had to pass before the question counted as ended: silence, or `TURN_RELEASE_MS` after
+    /// the talk key was released.
     pub pause: Duration,
     /// Waiting for the recogniser after that.
     pub recognise: Duration,
@@ -67,7 +68,7 @@ pub struct Stages {
     pub synthesise: Duration,
     /// Everything else: the program itself.
     pub own: Duration,
-    /// All of it.
+    /// From the end of the question to the first sound of the answer given to the line.
     pub total: Duration,
 }
 
