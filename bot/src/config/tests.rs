@@ -222,3 +222,48 @@ proptest! {
         prop_assert_eq!(config.whisper.circuit_timeout, Duration::from_millis(millis));
     }
 }
+
+/// Values of all kinds; for each setting one of them is another than its default.
+const OTHERS: &[&str] = &[
+    "7",
+    "0.5",
+    "9000",
+    "true",
+    "false",
+    "always",
+    "other",
+    "openai",
+    "off",
+    "127.0.0.2",
+    "http://other:1",
+    "redis://other:1",
+];
+
+#[test]
+fn what_is_said_to_change_while_running_does_and_nothing_else() {
+    let shown = |config: &Config| format!("{config:?}");
+    let base = config(&[]).unwrap();
+    let settings = Settings::load(REFERENCE, None, &|_| None).unwrap();
+    let mut tried = 0;
+    for Line { key, variable, .. } in settings.lines() {
+        let others = OTHERS
+            .iter()
+            .filter_map(|value| config(&[(&variable, value)]).ok());
+        // What the assistant does not read, and secrets, look the same whatever they are.
+        let Some(later) = others
+            .into_iter()
+            .find(|later| shown(later) != shown(&base))
+        else {
+            continue;
+        };
+        tried += 1;
+        let in_force = base.clone().changed_to(later.clone());
+        let expected = if can_change_while_running(&key) {
+            &later
+        } else {
+            &base
+        };
+        assert_eq!(shown(&in_force), shown(expected), "{key}");
+    }
+    assert!(tried > 50, "only {tried} settings were tried");
+}
