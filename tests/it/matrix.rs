@@ -107,7 +107,17 @@ async fn row(
     verdicts.push(Verdict::new(name, begun, Ok(first)));
     for fault in faults {
         let begun = Instant::now();
-        let cell = AssertUnwindSafe(row.cell(*fault)).catch_unwind().await;
+        let mut cell = AssertUnwindSafe(row.cell(*fault)).catch_unwind().await;
+        // On a machine that is busy with other tests a healthy engine may be late for once. What
+        // goes wrong twice is a fault.
+        if let Ok(Err(wrong)) = cell {
+            row.settles().await;
+            let again = AssertUnwindSafe(row.cell(*fault)).catch_unwind().await;
+            cell = again.map(|result| match result {
+                Ok(seen) => Ok(format!("{seen}; at the second try, for at first {wrong}")),
+                Err(again) => Err(format!("{again}; and before that {wrong}")),
+            });
+        }
         let name = format!("{} × {fault:?}", engine.name());
         verdicts.push(Verdict::new(name, begun, cell));
     }
