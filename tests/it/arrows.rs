@@ -13,10 +13,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("llm", &[]),
     ("speech", &["audio"]),
     ("mumble", &["audio", "resilience"]),
+    ("memory", &["llm"]),
     ("service", &["resilience"]),
     (
         "bot",
-        &["audio", "resilience", "llm", "speech", "mumble", "service"],
+        &[
+            "audio",
+            "resilience",
+            "llm",
+            "speech",
+            "mumble",
+            "memory",
+            "service",
+        ],
     ),
 ];
 

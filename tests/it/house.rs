@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LONGEST: usize = 500;
 
 /// Where code of ours lies, from the root of the repository.
-const FOLDERS: &[&str] = &["bot", "crates", "src", "tests"];
+const FOLDERS: &[&str] = &["bot", "memory", "crates", "src", "tests"];
 
 /// The only files of the product that open sockets of their own; HTTP goes through reqwest.
 const SOCKETS: &[&str] = &[

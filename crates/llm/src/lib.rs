@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use secrecy::SecretString;
 
+mod embed;
 mod ollama;
 mod openai;
 mod answer;
@@ -20,6 +21,7 @@ mod frames;
 mod http;
 mod error;
 
+pub use embed::{Embed, Purpose};
 pub use error::ChatError;
 
 /// The dialects, in the order in which they are shown to people. A further one is a file and a

@@ -1,0 +1,89 @@
+//! What lies near in meaning: vectors, compared by their cosine.
+//!
+//! An index is derived from the store and can be rebuilt from it.
+
+use std::fmt;
+
+use futures::future::BoxFuture;
+
+use crate::entry::Kind;
+use crate::person::{Company, Person};
+use crate::store::StoreError;
+use crate::turn::{Audience, Id};
+
+/// One vector, with what it may be found by.
+#[derive(Clone, PartialEq)]
+pub struct Point {
+    /// The entry that it stands for.
+    pub id: Id,
+    /// Whose it is.
+    pub person: Person,
+    /// What the entry is.
+    pub kind: Kind,
+    /// Before whom it may be spoken of.
+    pub audience: Audience,
+    /// Its meaning; of length 1.
+    pub vector: Vec<f32>,
+}
+
+/// What is looked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Near<'a> {
+    /// Whose entries.
+    pub person: &'a Person,
+    /// Before [`Company::Others`] only [`Audience::Shared`] is found, unless `private_too`.
+    pub company: Company,
+    /// The person allowed private things to be spoken of before others.
+    pub private_too: bool,
+    /// Near what.
+    pub vector: &'a [f32],
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// An entry that was found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hit {
+    /// Which.
+    pub id: Id,
+    /// The cosine of the angle between the two vectors, -1 to 1.
+    pub cosine: f32,
+}
+
+/// Finds entries by meaning.
+pub trait Index: Send + Sync + fmt::Debug {
+    /// Adds points, or replaces those of the same id.
+    fn upsert(&self, points: Vec<Point>) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// The nearest entries, nearest first.
+    fn nearest<'a>(&'a self, near: Near<'a>) -> BoxFuture<'a, Result<Vec<Hit>, StoreError>>;
+
+    /// Takes out entries; those that are not there are no error.
+    fn delete<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Takes out everything of a person.
+    fn delete_person<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Takes out everything, to be built anew, for vectors of any length.
+    fn clear(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// How many points there are, of one person or in all.
+    fn count<'a>(&'a self, person: Option<&'a Person>) -> BoxFuture<'a, Result<u64, StoreError>>;
+
+    /// Somebody has come: what is needed to answer them soon may be made ready.
+    fn warm<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Whether it is there.
+    fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+/// Shows no number of the vector: a meaning tells of words.
+impl fmt::Debug for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Point")
+            .field("id", &self.id)
+            .field("person", &self.person)
+            .field("dimensions", &self.vector.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,20 @@
+//! What is remembered, and what of it to recall.
+//!
+//! [`Memory`] is all that its users learn: `recall` before an answer, `remember` after it, `forget`
+//! when somebody wishes it. What it stands on is given to it from outside as [`Parts`]: a
+//! [`store::Store`] that holds the truth, an [`index::Index`] and a [`cache::Cache`] that are
+//! derived from it and can be rebuilt, and the model. What people said is never logged here above
+//! `trace`.
+
+pub mod cache;
+pub mod entry;
+pub mod index;
+pub mod person;
+pub mod store;
+pub mod turn;
+mod memory;
+
+pub use entry::{Entry, Kind};
+pub use memory::{Memory, Parts, Settings};
+pub use person::{Asker, Company, Person, Place, Who};
+pub use turn::{Audience, Id, Turn};
