@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::person::{Person, Place, Who};
+use crate::person::{Place, Who};
 
 /// The name of a turn or an entry, unique for ever. Later ones are greater (UUID version 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -44,8 +44,9 @@ pub struct Turn {
     pub heard: String,
     /// Whether others heard it.
     pub audience: Audience,
-    /// Who else heard it: only they may be shown it in their own prompts.
-    pub witnesses: Vec<Person>,
+    /// Who else heard it: only they may be shown it in their own prompts. Stores keep the known
+    /// ones; a visitor is one until they leave.
+    pub witnesses: Vec<Who>,
 }
 
 impl Id {
