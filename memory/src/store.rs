@@ -137,8 +137,9 @@ pub enum Forget {
     Turns(Person, Vec<Id>),
     /// Single entries.
     Entries(Person, Vec<Id>),
-    /// Everything that a person said since this moment.
-    Since(Person, Timestamp),
+    /// Everything that a person said from the first moment to the second; it has an end, so that
+    /// it can be carried out again later without taking what was said since.
+    Since(Person, Timestamp, Timestamp),
     /// Everything of a person until this moment, their profile too.
     Person(Person, Timestamp),
     /// Everything that was said before this moment, but what is still due.
