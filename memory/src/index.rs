@@ -58,8 +58,12 @@ pub trait Index: Send + Sync + fmt::Debug {
     /// The nearest entries, nearest first.
     fn nearest<'a>(&'a self, near: Near<'a>) -> BoxFuture<'a, Result<Vec<Hit>, StoreError>>;
 
-    /// Takes out entries; those that are not there are no error.
-    fn delete<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, Result<(), StoreError>>;
+    /// Takes out entries of a person; those that are not there are no error.
+    fn delete<'a>(
+        &'a self,
+        person: &'a Person,
+        ids: &'a [Id],
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Takes out everything of a person.
     fn delete_person<'a>(&'a self, person: &'a Person) -> BoxFuture<'a, Result<(), StoreError>>;

@@ -51,6 +51,13 @@ pub enum StoreError {
         /// What does not fit, and what to do.
         reason: String,
     },
+    /// What it held is gone: an index that must be cleared and taught anew, as
+    /// `crate::outbox::drain` does by itself.
+    #[error("{reason}")]
+    Lost {
+        /// What is gone.
+        reason: String,
+    },
 }
 
 /// What the store knows about a person beside what they said.
@@ -126,6 +133,8 @@ pub struct Change {
     pub number: i64,
     /// Which entry.
     pub id: Id,
+    /// Whose it is, or was.
+    pub person: Person,
     /// The entry as it is now; none when it is to be taken out.
     pub entry: Option<Entry>,
 }
