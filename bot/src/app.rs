@@ -21,7 +21,7 @@ use crate::ear::Ears;
 use crate::engines::{self, EngineError, Engines};
 use crate::excuses::Excuses;
 use crate::floor::Floor;
-use crate::guard::{self, ChatPatience, GuardedChat, GuardedStt, GuardedTts, Guards, Patience};
+use crate::guard::{self, ChatPatience, Guarded, Guards, Patience};
 use crate::health;
 use crate::history::Histories;
 use crate::mind::{Mind, greeting};
@@ -81,7 +81,7 @@ pub async fn run_with(
     guards
         .ollama
         .tend(&greeting(&system, &options), &mut tending, &shutdown);
-    guards.piper.tend(&mut tending, &shutdown);
+    guards.piper.tend(&(), &mut tending, &shutdown);
     for (engine, addresses) in guards.dependencies() {
         board.watch(engine, addresses);
     }
@@ -194,9 +194,9 @@ fn guarded(engines: Engines, config: &Config) -> Guards {
     let [whisper, ollama, piper] = breakers(config);
     let (hearing, thinking, speaking) = patience(config);
     Guards {
-        whisper: GuardedStt::new(guard::chain(ear, &whisper, guard::RECOGNISER), hearing),
-        ollama: GuardedChat::new(guard::chain(mind, &ollama, guard::MODEL), thinking),
-        piper: GuardedTts::new(guard::chain(voice, &piper, guard::VOICE), speaking),
+        whisper: Guarded::new(ear, &whisper, guard::RECOGNISER, hearing),
+        ollama: Guarded::new(mind, &ollama, guard::MODEL, thinking),
+        piper: Guarded::new(voice, &piper, guard::VOICE, speaking),
     }
 }
 

@@ -11,7 +11,7 @@ use speech::tts::TtsError;
 use crate::discreet::Discreet;
 
 /// An error of one kind of engine.
-pub(super) trait Complaint: Discreet + Sized {
+pub(crate) trait Complaint: Discreet + Sized {
     /// Whose fault it is, as far as it can tell by itself.
     fn fault(&self) -> Fault;
 
@@ -33,7 +33,7 @@ pub(super) trait Complaint: Discreet + Sized {
 
 /// An error with the one whose fault it is.
 #[derive(Debug)]
-pub(super) struct Blamed<E> {
+pub(crate) struct Blamed<E> {
     pub(super) error: E,
     pub(super) fault: Fault,
 }

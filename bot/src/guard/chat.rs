@@ -6,15 +6,14 @@ use std::time::Duration;
 use futures::future::{BoxFuture, FutureExt as _, join_all};
 use futures::stream::{BoxStream, Stream, StreamExt as _, TryStreamExt as _, once};
 use llm::{Chat, ChatError, Request};
-use resilience::{Chain, Dependency, Link};
-use tokio::task::JoinSet;
+use resilience::Link;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use super::blame::{Blamed, Complaint as _};
-use super::checkup::Think;
+use super::checkup::Tended;
+use super::guarded::Patient;
 use super::piecemeal::{Pieces, first, going_on};
-use super::{Patience, Tuned, any_there, dependencies, tend_each};
+use super::{Guarded, Patience};
 use crate::discreet::Discreet as _;
 
 /// How long a server may take to load a model from a slow disk. Nobody waits for it, and a load
@@ -25,63 +24,24 @@ const LOADING: Duration = Duration::from_secs(300);
 ///
 /// The first token must come within one deadline, each further one within another. A spare is
 /// tried while no token was given on, and two deadlines of the first kind have not passed.
-#[derive(Clone, Debug)]
-pub struct GuardedChat {
-    chain: Arc<Chain<Arc<dyn Chat>>>,
-    patience: Tuned<ChatPatience>,
-}
+pub type GuardedChat = Guarded<dyn Chat, ChatPatience>;
 
 /// How patient the chain is with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ChatPatience {
+pub struct ChatPatience {
     /// Until the first token.
     pub(crate) first: Patience,
     /// Between two tokens.
     pub(crate) next_token: Duration,
 }
 
+impl Patient for ChatPatience {
+    fn deadline(self) -> Duration {
+        self.first.deadline
+    }
+}
+
 impl GuardedChat {
-    pub(crate) fn new(chain: Chain<Arc<dyn Chat>>, patience: ChatPatience) -> Self {
-        Self {
-            chain: Arc::new(chain),
-            patience: Tuned::new(patience),
-        }
-    }
-
-    /// The breakers of its addresses, in order.
-    #[must_use]
-    pub fn dependencies(&self) -> Vec<Dependency> {
-        dependencies(&self.chain)
-    }
-
-    /// The number of the present outage, while no address is well.
-    #[must_use]
-    pub fn outage(&self) -> Option<u64> {
-        self.chain.outage()
-    }
-
-    /// Changes its patience, and the breakers of all addresses.
-    pub(crate) fn tune(&self, breaker: &resilience::Settings, patience: ChatPatience) {
-        self.patience.set(patience);
-        for link in self.chain.links() {
-            link.dependency.tune(breaker.clone());
-        }
-    }
-
-    /// Looks after every address until `shutdown`. A probe is the first token of an answer to
-    /// `prompt`, which must have the options of real requests: another length of the context
-    /// would make the server load the model anew.
-    pub(crate) fn tend(
-        &self,
-        prompt: &Request,
-        tasks: &mut JoinSet<()>,
-        shutdown: &CancellationToken,
-    ) {
-        let deadline = self.patience.get().first.deadline;
-        let checkup = |chat: &Arc<dyn Chat>| Think::new(Arc::clone(chat), prompt.clone(), deadline);
-        tend_each(&self.chain, checkup, tasks, shutdown);
-    }
-
     async fn begun(
         self,
         request: Request,
@@ -89,7 +49,7 @@ impl GuardedChat {
         let ChatPatience {
             first: patience,
             next_token,
-        } = self.patience.get();
+        } = self.patience();
         let attempt = |chat: &Arc<dyn Chat>| opened(chat.chat(request.clone())).boxed();
         let begun = self.chain.begin(patience.plan(Duration::ZERO), attempt);
         let ((piece, rest), call) = begun.await.map_err(ChatError::out_of)?;
@@ -127,7 +87,7 @@ impl Chat for GuardedChat {
 
     /// Whether any address is there and knows the model.
     fn check(&self) -> BoxFuture<'_, Result<(), ChatError>> {
-        any_there(&self.chain, |chat| chat.check()).boxed()
+        self.any_there().boxed()
     }
 
     /// Loads the model at every address, so that a spare is ready too.
@@ -141,5 +101,22 @@ impl Chat for GuardedChat {
             join_all(warmed).await.into_iter().collect()
         }
         .boxed()
+    }
+}
+
+/// A probe is the first token of an answer to a prompt, which must have the options of real
+/// requests: another length of the context would make the server load the model anew.
+impl Tended for dyn Chat {
+    type Error = ChatError;
+    type Task = Request;
+
+    fn is_there(&self) -> BoxFuture<'_, Result<(), ChatError>> {
+        self.check()
+    }
+
+    fn work<'a>(&'a self, prompt: &'a Request) -> BoxFuture<'a, Result<(), String>> {
+        let warmed = self.warm(prompt.clone());
+        let told = |result: Result<(), ChatError>| result.map_err(|error| error.for_the_log());
+        warmed.map(told).boxed()
     }
 }

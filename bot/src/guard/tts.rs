@@ -6,67 +6,31 @@ use std::time::Duration;
 use audio::Pcm;
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{BoxStream, Stream, StreamExt as _, TryStreamExt as _, empty, once};
-use resilience::{Chain, Dependency, Fault};
+use resilience::Fault;
 use speech::tts::{Tts, TtsError};
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
+use super::Guarded;
 use super::blame::{Blamed, Complaint as _};
-use super::checkup::Speak;
+use super::checkup::Tended;
 use super::piecemeal::{Pieces, first, going_on};
-use super::{Patience, Tuned, any_there, dependencies, tend_each};
+use crate::discreet::Discreet as _;
+
+/// What a synthesiser is given to say.
+const WORD: &str = "Yes.";
 
 /// The synthesiser with its spares; a clone is the same one.
 ///
 /// Each piece of sound must come within the deadline, and the sound as a whole must not come
 /// more slowly than it is heard. A spare is tried while nothing of the text
 /// was heard, and two deadlines have not passed.
-#[derive(Clone, Debug)]
-pub struct GuardedTts {
-    chain: Arc<Chain<Arc<dyn Tts>>>,
-    patience: Tuned<Patience>,
-}
+pub type GuardedTts = Guarded<dyn Tts>;
 
 impl GuardedTts {
-    pub(crate) fn new(chain: Chain<Arc<dyn Tts>>, patience: Patience) -> Self {
-        Self {
-            chain: Arc::new(chain),
-            patience: Tuned::new(patience),
-        }
-    }
-
-    /// The breakers of its addresses, in order.
-    #[must_use]
-    pub fn dependencies(&self) -> Vec<Dependency> {
-        dependencies(&self.chain)
-    }
-
-    /// The number of the present outage, while no address is well.
-    #[must_use]
-    pub fn outage(&self) -> Option<u64> {
-        self.chain.outage()
-    }
-
-    /// Changes its patience, and the breakers of all addresses.
-    pub(crate) fn tune(&self, breaker: &resilience::Settings, patience: Patience) {
-        self.patience.set(patience);
-        for link in self.chain.links() {
-            link.dependency.tune(breaker.clone());
-        }
-    }
-
-    /// Looks after every address until `shutdown`.
-    pub(crate) fn tend(&self, tasks: &mut JoinSet<()>, shutdown: &CancellationToken) {
-        let deadline = self.patience.get().deadline;
-        let checkup = |tts: &Arc<dyn Tts>| Speak::new(Arc::clone(tts), deadline);
-        tend_each(&self.chain, checkup, tasks, shutdown);
-    }
-
     async fn begun(
         self,
         text: String,
     ) -> Result<impl Stream<Item = Result<Pcm, TtsError>>, TtsError> {
-        let plan = self.patience.get().plan(Duration::ZERO);
+        let plan = self.patience().plan(Duration::ZERO);
         let attempt = |tts: &Arc<dyn Tts>| opened(tts.speak(&text), &text).boxed();
         let begun = self.chain.begin(plan, attempt).await;
         let ((piece, rest), call) = begun.map_err(TtsError::out_of)?;
@@ -106,6 +70,31 @@ impl Tts for GuardedTts {
 
     /// Whether any address is there.
     fn check(&self) -> BoxFuture<'_, Result<(), TtsError>> {
-        any_there(&self.chain, |tts| tts.check()).boxed()
+        self.any_there().boxed()
+    }
+}
+
+/// A probe is one word to say.
+impl Tended for dyn Tts {
+    type Error = TtsError;
+    type Task = ();
+
+    fn is_there(&self) -> BoxFuture<'_, Result<(), TtsError>> {
+        self.check()
+    }
+
+    fn work<'a>(&'a self, (): &'a ()) -> BoxFuture<'a, Result<(), String>> {
+        async move {
+            let mut sound = self.speak(WORD);
+            let mut heard = false;
+            while let Some(piece) = sound.next().await {
+                heard |= !piece.map_err(|error| error.for_the_log())?.is_empty();
+            }
+            heard
+                .then_some(())
+                .ok_or("it gave no sound for a word")
+                .map_err(str::to_owned)
+        }
+        .boxed()
     }
 }
