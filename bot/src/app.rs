@@ -124,7 +124,7 @@ pub async fn run_with(
     tokio::spawn(remaker.run(shutdown.clone()));
 
     // What was said, who is meant, whose turn it is.
-    let histories = Histories::new(config.assistant.history_turns, config.assistant.session);
+    let histories = Histories::new(config.memory.short_term, config.memory.session);
     let names = names(&config);
     let called = names.iter().map(String::as_str);
     let addressing = Addressing::new(config.turn.answer, called, config.turn.follow_up);

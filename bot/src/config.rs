@@ -13,15 +13,16 @@ use crate::address::Answer;
 mod engines;
 mod limits;
 mod live;
+mod memory;
 mod stores;
 
+pub use self::memory::{Curve, Embedding, Memory};
 pub use engines::{Ollama, Piper, Whisper};
 pub use live::can_change_while_running;
 pub use stores::{Chromadb, Database, Redis};
 
 use limits::{
-    THRESHOLD, filled, fraction, millis, millis_or_none, minutes, number, parsed, seconds,
-    some_millis,
+    THRESHOLD, filled, fraction, millis, millis_or_none, number, parsed, seconds, some_millis,
 };
 
 /// Everything the assistant is told at its start.
@@ -39,6 +40,10 @@ pub struct Config {
     pub turn: Turn,
     /// What the assistant is.
     pub assistant: Assistant,
+    /// What of the past an answer is given.
+    pub memory: Memory,
+    /// What makes texts into vectors.
+    pub embedding: Embedding,
     /// The database, if there is one.
     pub database: Database,
     /// The cache, if there is one.
@@ -66,6 +71,8 @@ impl Config {
             piper: settings.room("piper")?,
             turn: settings.room("turn")?,
             assistant: settings.room("assistant")?,
+            memory: settings.room("memory")?,
+            embedding: settings.room("embedding")?,
             database: settings.room("database")?,
             redis: settings.room("redis")?,
             chromadb: settings.room("chromadb")?,
@@ -89,6 +96,49 @@ impl Config {
             retry_cap: self.retry.max_delay,
             idle: self.health.check_interval,
         }
+    }
+
+    /// Folder of what is remembered here: the embedded database, the journal, the list of the
+    /// forgotten.
+    #[must_use]
+    pub fn memory_folder(&self) -> PathBuf {
+        self.state_dir.join("memory")
+    }
+
+    /// Where the texts are made into vectors, for the dialects that are servers.
+    #[must_use]
+    pub fn embedding_server(&self) -> llm::Server {
+        let Embedding {
+            url,
+            api_key,
+            model,
+            ..
+        } = &self.embedding;
+        let (url, api_key) = match url {
+            Some(url) => (url.clone(), api_key.clone()),
+            // The model's own server, and its key.
+            None => {
+                let Ollama {
+                    url,
+                    api_key: known,
+                    ..
+                } = &self.ollama;
+                let first = url.first().cloned().unwrap_or_default();
+                (first, api_key.clone().or_else(|| known.clone()))
+            }
+        };
+        llm::Server {
+            url,
+            api_key,
+            model: model.clone(),
+        }
+    }
+
+    /// Folder of the files of the model that makes vectors in this process.
+    #[must_use]
+    pub fn embedding_folder(&self) -> PathBuf {
+        let folder = self.embedding.folder.clone();
+        folder.unwrap_or_else(|| self.state_dir.join("models").join(&self.embedding.model))
     }
 
     /// What one key alone cannot show to be wrong.
@@ -191,12 +241,6 @@ pub struct Turn {
 pub struct Assistant {
     /// The system message.
     pub persona: String,
-    /// Exchanges shown to the model.
-    #[serde(deserialize_with = "number::<_, 0, 1_000, _>")]
-    pub history_turns: usize,
-    /// Silence after which a conversation is over, in minutes.
-    #[serde(rename = "session_minutes", deserialize_with = "minutes")]
-    pub session: Duration,
 }
 
 /// Room `[retry]`.

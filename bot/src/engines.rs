@@ -100,6 +100,7 @@ pub fn options(config: &Ollama) -> Options {
         num_ctx: Some(config.num_ctx),
         keep_alive: Some(config.keep_alive.clone()),
         stop: Vec::new(),
+        format: None,
     }
 }
 

@@ -7,6 +7,7 @@
 //! `trace`.
 
 pub mod cache;
+pub mod calibration;
 pub mod entry;
 pub mod index;
 pub mod person;
@@ -14,6 +15,7 @@ pub mod store;
 pub mod turn;
 mod memory;
 
+pub use calibration::Calibration;
 pub use entry::{Entry, Kind};
 pub use memory::{Memory, Parts, Settings};
 pub use person::{Asker, Company, Person, Place, Who};

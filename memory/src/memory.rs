@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use llm::{Chat, Embed};
 
 use crate::cache::Cache;
+use crate::calibration::Calibration;
 use crate::index::Index;
 use crate::store::Store;
 
@@ -35,6 +36,8 @@ pub struct Settings {
     pub long_term: usize,
     /// How near in meaning an entry must be, 0 to 1, on the calibrated scale.
     pub threshold: f32,
+    /// From cosines of the embedding model to that scale.
+    pub calibration: Calibration,
     /// A session is idle after this long without a turn.
     pub idle_after: Duration,
     /// An idle session is taken up again within this time of becoming idle.

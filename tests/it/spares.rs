@@ -52,7 +52,7 @@ impl House {
         let server = MumbleServer::start(MumbleOptions::default());
         let variable = format!("{}_CIRCUIT_THRESHOLD", part.to_uppercase());
         // The small model answers rightly only what it is asked first.
-        let settings = [(&*variable, "1"), ("HISTORY_TURNS", "0")];
+        let settings = [(&*variable, "1"), ("SHORT_TERM_MEMORY_LIMIT", "0")];
         let assistant = Assistant::start(&server, &urls, &settings);
         let ann = Caller::join(&server, "Ann").await;
         ann.meets(Assistant::NAME).await;

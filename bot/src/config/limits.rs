@@ -95,6 +95,20 @@ pub(super) fn minutes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dura
     number::<D, 1, { 365 * 24 * 60 }, u64>(deserializer).map(|m| Duration::from_secs(m * 60))
 }
 
+/// Minutes, or none.
+pub(super) fn minutes_or_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Duration, D::Error> {
+    number::<D, 0, { 365 * 24 * 60 }, u64>(deserializer).map(|m| Duration::from_secs(m * 60))
+}
+
+/// Days, up to a century.
+pub(super) fn some_days<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    number::<D, 1, 36_500, u64>(deserializer).map(|d| Some(Duration::from_secs(d * 86_400)))
+}
+
 /// Seconds with a fraction.
 pub(super) fn fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let value = f64::deserialize(deserializer)?;
@@ -199,6 +213,6 @@ where
     String::deserialize(deserializer)?.parse().map_err(refused)
 }
 
-fn refused<E: serde::de::Error>(why: impl std::fmt::Display) -> E {
+pub(super) fn refused<E: serde::de::Error>(why: impl std::fmt::Display) -> E {
     E::custom(why)
 }

@@ -1,12 +1,12 @@
 //! Which settings can change while the assistant runs, and which only at its start.
 
-use super::{Config, Mumble, Ollama, Piper, Whisper};
+use super::{Config, Memory, Mumble, Ollama, Piper, Whisper};
 
 /// Rooms of which every setting can change while it runs.
 const LIVE_ROOMS: [&str; 3] = ["turn", "assistant", "retry"];
 
 /// Further settings that can.
-const LIVE_KEYS: [&str; 19] = [
+const LIVE_KEYS: [&str; 22] = [
     "mumble.comment",
     "whisper.language",
     "whisper.deadline_ms",
@@ -24,6 +24,9 @@ const LIVE_KEYS: [&str; 19] = [
     "piper.deadline_ms",
     "piper.circuit_threshold",
     "piper.circuit_timeout_s",
+    "memory.short_term_limit",
+    "memory.session_minutes",
+    "memory.recall_deadline_ms",
     "health.check_interval_s",
     "service.log_level",
 ];
@@ -69,6 +72,12 @@ impl Config {
             },
             turn: later.turn,
             assistant: later.assistant,
+            memory: Memory {
+                short_term: later.memory.short_term,
+                session: later.memory.session,
+                recall_deadline: later.memory.recall_deadline,
+                ..self.memory
+            },
             retry: later.retry,
             health: super::Health {
                 check_interval: later.health.check_interval,

@@ -6,7 +6,9 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::Circuit;
-use super::limits::{THRESHOLD, filled, fraction, number, some_address, some_filled, some_url};
+use super::limits::{
+    THRESHOLD, filled, fraction, millis, number, some_address, some_filled, some_url,
+};
 
 /// Room `[database]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -29,6 +31,9 @@ pub struct Database {
     pub user: String,
     /// The user's password.
     pub password: Option<SecretString>,
+    /// Deadline of a call.
+    #[serde(rename = "deadline_ms", deserialize_with = "millis")]
+    pub deadline: Duration,
     /// Failures in a row after which it is left alone.
     #[serde(deserialize_with = "number::<_, 1, THRESHOLD, _>")]
     pub circuit_threshold: u32,
@@ -44,6 +49,9 @@ pub struct Redis {
     /// Address, which can hold a password; without it there is no cache.
     #[serde(default, deserialize_with = "some_url::<_, Cache>")]
     pub url: Option<SecretString>,
+    /// Deadline of a call.
+    #[serde(rename = "deadline_ms", deserialize_with = "millis")]
+    pub deadline: Duration,
     /// Failures in a row after which it is left alone.
     #[serde(deserialize_with = "number::<_, 1, THRESHOLD, _>")]
     pub circuit_threshold: u32,
@@ -59,6 +67,9 @@ pub struct Chromadb {
     /// Base address; without it there is no index.
     #[serde(default, deserialize_with = "some_address")]
     pub url: Option<String>,
+    /// Deadline of a call.
+    #[serde(rename = "deadline_ms", deserialize_with = "millis")]
+    pub deadline: Duration,
     /// Failures in a row after which it is left alone.
     #[serde(deserialize_with = "number::<_, 1, THRESHOLD, _>")]
     pub circuit_threshold: u32,

@@ -16,7 +16,9 @@ const MAY_BE_ZERO: &[&str] = &[
     "TURN_QUEUE_MAX",
     "TURN_QUEUE_WAIT_S",
     "FILLER_AFTER_MS",
-    "HISTORY_TURNS",
+    "SHORT_TERM_MEMORY_LIMIT",
+    "LONG_TERM_MEMORY_LIMIT",
+    "SESSION_REACTIVATION_MINUTES",
 ];
 
 fn config(variables: &[(&str, &str)]) -> Result<Config, SettingsError> {
@@ -237,6 +239,8 @@ const OTHERS: &[&str] = &[
     "127.0.0.2",
     "http://other:1",
     "redis://other:1",
+    "Europe/Paris",
+    "other 0.2:0 0.8:1",
 ];
 
 #[test]
@@ -266,4 +270,74 @@ fn what_is_said_to_change_while_running_does_and_nothing_else() {
         assert_eq!(shown(&in_force), shown(expected), "{key}");
     }
     assert!(tried > 50, "only {tried} settings were tried");
+}
+
+#[test]
+fn the_database_is_found_by_either_of_its_names() {
+    let config = config(&[
+        ("POSTGRES_HOST", "elsewhere"),
+        ("POSTGRES_USER", "ann"),
+        ("DB_USER", "ben"),
+    ])
+    .unwrap();
+    assert_eq!(config.database.host.as_deref(), Some("elsewhere"));
+    assert_eq!(config.database.user, "ben");
+    refusal("POSTGRES_PORT", "70000");
+}
+
+#[test]
+fn a_time_zone_that_is_none_is_refused() {
+    refusal("TIME_ZONE", "Europe/Atlantis");
+    let config = config(&[("TIME_ZONE", "Europe/Paris")]).unwrap();
+    assert_eq!(config.memory.zone().iana_name(), Some("Europe/Paris"));
+}
+
+#[test]
+fn what_is_kept_for_a_while_is_kept_for_a_day_at_least() {
+    for nonsense in ["0", "-1", "36501", "1.5", "soon"] {
+        refusal("MEMORY_RETENTION_DAYS", nonsense);
+    }
+    let kept = config(&[("MEMORY_RETENTION_DAYS", "2")]).unwrap();
+    let days = Duration::from_secs(2 * 86_400);
+    assert_eq!(kept.memory.retention, Some(days));
+    assert_eq!(config(&[]).unwrap().memory.retention, None);
+}
+
+#[test]
+fn a_curve_that_is_none_is_refused() {
+    for nonsense in [
+        "all-minilm",
+        "m 0:0",
+        "m 0:0 x:1",
+        "m 0.5:0 0.1:1",
+        "m 0:0 1:2",
+    ] {
+        refusal("EMBEDDING_CURVES", nonsense);
+    }
+}
+
+#[test]
+fn a_model_has_its_own_curve_whatever_its_tag_and_maker() {
+    let curves = ("EMBEDDING_CURVES", "other 0:0 0.1:1, mine 0:0 0.2:1");
+    let own = ::memory::Calibration::new(vec![(0.0, 0.0), (0.2, 1.0)]).unwrap();
+    for name in ["mine", "mine:latest", "somebody/mine:22m"] {
+        let config = config(&[curves, ("EMBEDDING_MODEL", name)]).unwrap();
+        assert_eq!(config.embedding.calibration(), own, "{name}");
+    }
+    let config = config(&[curves, ("EMBEDDING_MODEL", "nobody")]).unwrap();
+    assert_eq!(
+        config.embedding.calibration(),
+        ::memory::Calibration::default()
+    );
+}
+
+#[test]
+fn the_key_of_the_model_server_goes_to_no_other_server() {
+    let key = |url: &[(&str, &str)]| {
+        let mut variables = vec![("OLLAMA_API_KEY", "hush")];
+        variables.extend(url);
+        config(&variables).unwrap().embedding_server().api_key
+    };
+    assert!(key(&[]).is_some());
+    assert!(key(&[("EMBEDDING_URL", "http://elsewhere:1")]).is_none());
 }

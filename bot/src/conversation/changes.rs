@@ -29,7 +29,7 @@ impl Conversation {
         self.answerer.system = app::system_message(&config);
         self.answerer
             .histories()
-            .tune(config.assistant.history_turns, config.assistant.session);
+            .tune(config.memory.short_term, config.memory.session);
         self.config = config;
     }
 }

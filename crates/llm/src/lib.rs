@@ -138,6 +138,18 @@ pub struct Options {
     pub keep_alive: Option<String>,
     /// Texts at which the answer ends.
     pub stop: Vec<String>,
+    /// The form that the answer must have; without one it is free text.
+    pub format: Option<Format>,
+}
+
+/// The form of an answer. Servers hold the model to it token by token; those that do not know
+/// the field leave it alone, and small models run on until the longest answer: check what comes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Format {
+    /// Any JSON.
+    Json,
+    /// JSON of this schema (JSON Schema; an object at its root).
+    Schema(serde_json::Value),
 }
 
 impl Message {

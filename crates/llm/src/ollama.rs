@@ -8,11 +8,12 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::answer::{self, Frame};
 use crate::frames::Lines;
 use crate::http::{self, Http};
-use crate::{Chat, ChatError, Message, Request, Server};
+use crate::{Chat, ChatError, Format, Message, Request, Server};
 
 pub(crate) fn open(server: Server) -> Result<Arc<dyn Chat>, ChatError> {
     Ok(Arc::new(Ollama {
@@ -70,6 +71,9 @@ struct Body<'a> {
     think: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     keep_alive: Option<KeepAlive<'a>>,
+    /// `"json"`, or a schema.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<Value>,
     options: Draw<'a>,
 }
 
@@ -112,6 +116,10 @@ impl<'a> From<&'a Request> for Body<'a> {
                     Ok(seconds) => KeepAlive::Seconds(seconds),
                     Err(_) => KeepAlive::Duration(text.trim()),
                 }),
+            format: options.format.as_ref().map(|format| match format {
+                Format::Json => Value::from("json"),
+                Format::Schema(schema) => schema.clone(),
+            }),
             options: Draw {
                 temperature: options.temperature,
                 top_p: options.top_p,
@@ -237,6 +245,25 @@ mod tests {
         let body = serde_json::to_value(Body::from(&request)).unwrap();
         assert_eq!(body["options"], serde_json::json!({}));
         assert!(body.get("keep_alive").is_none());
+    }
+
+    #[test]
+    fn a_wanted_form_is_sent_as_ollama_takes_it() {
+        let format = |format| {
+            let options = Options {
+                format,
+                ..Options::default()
+            };
+            let request = Request {
+                messages: vec![],
+                options,
+            };
+            serde_json::to_value(Body::from(&request)).unwrap()["format"].clone()
+        };
+        let schema = serde_json::json!({"type": "object"});
+        assert_eq!(format(Some(Format::Json)), "json");
+        assert_eq!(format(Some(Format::Schema(schema.clone()))), schema);
+        assert!(format(None).is_null());
     }
 
     proptest::proptest! {

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::answer::{self, Frame};
 use crate::frames::Events;
 use crate::http::{self, Http};
-use crate::{Chat, ChatError, Message, Request, Server};
+use crate::{Chat, ChatError, Format, Message, Request, Server};
 
 /// Models named in an error; a hosted service has hundreds.
 const MODELS_SHOWN: usize = 8;
@@ -96,6 +96,8 @@ struct Body<'a> {
     max_tokens: Option<u32>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     stop: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<Value>,
 }
 
 impl<'a> From<&'a Request> for Body<'a> {
@@ -110,7 +112,19 @@ impl<'a> From<&'a Request> for Body<'a> {
             seed: options.seed,
             max_tokens: options.num_predict,
             stop: &options.stop,
+            response_format: options.format.as_ref().map(response_format),
         }
+    }
+}
+
+/// The form of an answer in the words of this dialect; a schema must have a name there.
+fn response_format(format: &Format) -> Value {
+    match format {
+        Format::Json => json!({"type": "json_object"}),
+        Format::Schema(schema) => json!({
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "schema": schema},
+        }),
     }
 }
 
@@ -213,6 +227,18 @@ mod tests {
                 reason: "out of memory".into()
             })
         );
+    }
+
+    #[test]
+    fn a_wanted_form_is_sent_as_this_dialect_takes_it() {
+        assert_eq!(
+            response_format(&Format::Json),
+            json!({"type": "json_object"})
+        );
+        let schema = json!({"type": "object"});
+        let sent = response_format(&Format::Schema(schema.clone()));
+        assert_eq!(sent["json_schema"]["schema"], schema);
+        assert_eq!(sent["type"], "json_schema");
     }
 
     proptest::proptest! {

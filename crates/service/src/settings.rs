@@ -90,7 +90,9 @@ impl Settings {
             apply_file(&mut entries, path)?;
         }
         for entry in &mut entries {
-            if let Some(text) = from_environment(&entry.key, env)? {
+            if let Some((variable, text)) = from_environment(&entry.key, env)? {
+                // From here on it is called as the user calls it.
+                entry.key.variable = variable;
                 let value = entry.key.kind.parse(&text).ok_or_else(|| {
                     let found = if entry.key.secret {
                         MASK.into()
@@ -289,20 +291,37 @@ fn apply_file(entries: &mut [Entry], path: &Path) -> Result<(), SettingsError> {
     Ok(())
 }
 
-/// The text that the environment holds for a key, directly or by `NAME_FILE`.
+/// The variable that sets a key, by its first name or its other one, and its text.
 fn from_environment(
     key: &Key,
     env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<(String, String)>, SettingsError> {
+    for name in [Some(&key.variable), key.other.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        if let Some(text) = from_variable(name, key.secret, env)? {
+            return Ok(Some((name.clone(), text)));
+        }
+    }
+    Ok(None)
+}
+
+/// The text that the environment holds under a name, directly or by `NAME_FILE`.
+fn from_variable(
+    name: &str,
+    secret: bool,
+    env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Option<String>, SettingsError> {
     let set = |name: &str| env(name).filter(|text| !text.trim().is_empty());
-    let direct = set(&key.variable);
-    if !key.secret {
+    let direct = set(name);
+    if !secret {
         return Ok(direct);
     }
-    let variable = format!("{}_FILE", key.variable);
+    let variable = format!("{name}_FILE");
     match (direct, set(&variable)) {
         (Some(_), Some(_)) => Err(SettingsError::Twice {
-            variable: key.variable.clone(),
+            variable: name.to_owned(),
         }),
         (direct, None) => Ok(direct),
         (None, Some(path)) => match std::fs::read_to_string(path.trim()) {

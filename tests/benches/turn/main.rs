@@ -172,7 +172,7 @@ fn settings(model: &'static str) -> [(&'static str, &'static str); 3] {
         ("OLLAMA_MODEL", model),
         ("OLLAMA_NUM_PREDICT", ANSWER_TOKENS),
         // Each turn stands for itself, so that all of them ask the model for the same work.
-        ("HISTORY_TURNS", "0"),
+        ("SHORT_TERM_MEMORY_LIMIT", "0"),
     ]
 }
 

@@ -15,7 +15,8 @@
 //! ```
 //!
 //! A key stands on one line, right below its comments. One that has no default stands behind a
-//! `#` without a space; its example gives the type.
+//! `#` without a space; its example gives the type. A variable that people know by another name,
+//! too, stands as `# Environment: DB_HOST or POSTGRES_HOST`; the first one wins.
 
 use toml::{Table, Value};
 
@@ -35,6 +36,8 @@ pub(super) struct Key {
     pub(super) default: Option<Value>,
     /// The environment variable that sets it.
     pub(super) variable: String,
+    /// Another variable that sets it while that one is not set.
+    pub(super) other: Option<String>,
     /// Whether its value must not be shown.
     pub(super) secret: bool,
     /// What it does, in a sentence or more.
@@ -75,11 +78,23 @@ pub(super) fn read(text: &str) -> Result<Vec<Key>, SettingsError> {
             };
             let (name, value) = assigned(assignment).ok_or_else(|| fault("not `key = value`"))?;
             let kind = Kind::of(&value).ok_or_else(|| fault("a type that no setting has"))?;
-            let (variable, secret, doc) = explained(&comments)
+            let Explained {
+                variable,
+                other,
+                secret,
+                doc,
+            } = explained(&comments)
                 .ok_or_else(|| fault("no sentence or no `# Environment: NAME` above the key"))?;
+            let taken = |k: &Key| {
+                let names = [Some(&k.variable), k.other.as_ref()];
+                let names = names.into_iter().flatten();
+                names
+                    .into_iter()
+                    .any(|n| *n == variable || Some(n) == other.as_ref())
+            };
             if keys
                 .iter()
-                .any(|k| k.variable == variable || (k.room == room && k.name == name))
+                .any(|k| taken(k) || (k.room == room && k.name == name))
             {
                 return Err(fault("the key or its variable stands here twice"));
             }
@@ -90,6 +105,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Key>, SettingsError> {
                 kind,
                 default,
                 variable,
+                other,
                 secret,
                 doc,
             });
@@ -117,20 +133,36 @@ fn assigned(line: &str) -> Option<(String, Value)> {
         .flatten()
 }
 
-/// What the comments above a key say: its variable, whether it is a secret, the sentences.
-fn explained(comments: &[&str]) -> Option<(String, bool, String)> {
+/// What the comments above a key say.
+struct Explained {
+    variable: String,
+    other: Option<String>,
+    secret: bool,
+    doc: String,
+}
+
+fn explained(comments: &[&str]) -> Option<Explained> {
     const MARK: &str = "Environment: ";
     let (marks, doc): (Vec<&str>, Vec<&str>) = comments.iter().partition(|c| c.starts_with(MARK));
     let [mark] = marks[..] else { return None };
     let named = mark.strip_prefix(MARK)?;
-    let (variable, secret) = match named.strip_suffix(" (secret)") {
-        Some(variable) => (variable, true),
+    let (names, secret) = match named.strip_suffix(" (secret)") {
+        Some(names) => (names, true),
         None => (named, false),
     };
-    let proper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let (variable, other) = match names.split_once(" or ") {
+        Some((variable, other)) => (variable, Some(other)),
+        None => (names, None),
+    };
+    let letter = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let proper = |name: &str| !name.is_empty() && name.chars().all(letter);
     let doc = doc.join(" ");
-    (!doc.is_empty() && !variable.is_empty() && variable.chars().all(proper))
-        .then(|| (variable.to_owned(), secret, doc))
+    (!doc.is_empty() && proper(variable) && other.is_none_or(proper)).then(|| Explained {
+        variable: variable.to_owned(),
+        other: other.map(str::to_owned),
+        secret,
+        doc,
+    })
 }
 
 #[cfg(test)]
@@ -162,6 +194,13 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_may_have_another_name() {
+        let key = one("[a]\n# Words.\n# Environment: B or C_D (secret)\n#b = \"x\"\n");
+        assert_eq!((&*key.variable, key.other.as_deref()), ("B", Some("C_D")));
+        assert!(key.secret);
+    }
+
+    #[test]
     fn a_key_without_a_variable_or_a_sentence_is_refused() {
         for text in [
             "[a]\n# Only words.\nb = 1\n",
@@ -169,6 +208,8 @@ mod tests {
             "[a]\n# Words.\n# Environment: B\n\nb = 1\n",
             "[a]\n# Words.\n# Environment: lower\nb = 1\n",
             "[a]\n# Words.\n# Environment: B\nb = 1\n# Words.\n# Environment: B\nc = 1\n",
+            "[a]\n# Words.\n# Environment: B or C\nb = 1\n# Words.\n# Environment: C\nc = 1\n",
+            "[a]\n# Words.\n# Environment: B or lower\nb = 1\n",
         ] {
             assert!(
                 matches!(read(text), Err(SettingsError::Reference { .. })),
