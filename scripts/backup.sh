@@ -29,17 +29,13 @@ SAVE_S=300
 STOP_S=60
 
 main() {
-    local where=
-    case ${1:-} in
-    -h | --help) usage && exit 0 ;;
-    --compose | --plain) where=${1#--} && shift ;;
-    -*) die "$EX_USAGE" "usage: scripts/backup.sh [--compose|--plain] [DIR]" ;;
-    esac
-    [ $# -le 1 ] || die "$EX_USAGE" "usage: scripts/backup.sh [--compose|--plain] [DIR]"
-    choose_where "$where"
+    read_options '[DIR]' "$@"
+    [ ${#GIVEN[@]} -le 1 ] || wrong_call
+    local into=${GIVEN[0]:-backups}
+    choose_where "$CHOSEN"
     umask 077
-    mkdir -p "${1:-backups}"
-    DIR=$(cd "${1:-backups}" && pwd)
+    mkdir -p "$into"
+    DIR=$(cd "$into" && pwd)
     exec {LOCK}>"$DIR/.lock"
     flock -n "$LOCK" || die "$EX_UNAVAILABLE" "another backup into $DIR is running"
     # Two within a second would share a name.

@@ -21,15 +21,11 @@ set -euo pipefail
 ASK_S=10
 
 main() {
-    local where=
-    case ${1:-} in
-    -h | --help) usage && exit 0 ;;
-    --compose | --plain) where=${1#--} && shift ;;
-    esac
-    [ $# -eq 0 ] || die "$EX_USAGE" "usage: scripts/health-check.sh [--compose|--plain]"
+    read_options '' "$@"
+    [ ${#GIVEN[@]} -eq 0 ] || wrong_call
     have curl || die "$EX_UNAVAILABLE" "curl is needed"
     have python3 || die "$EX_UNAVAILABLE" "python3 is needed"
-    choose_where "$where"
+    choose_where "$CHOSEN"
     FOUND=$(mktemp -d "${TMPDIR:-/tmp}/mumble-ai-health.XXXXXX")
     trap 'rm -rf "$FOUND"' EXIT
     # All at once, so that one that hangs does not hold up the others.

@@ -23,17 +23,11 @@ set -euo pipefail
 EX_DATAERR=65
 
 main() {
-    local where=
-    case ${1:-} in
-    -h | --help) usage && exit 0 ;;
-    --compose | --plain) where=${1#--} && shift ;;
-    esac
-    if [ $# -ne 1 ] || [[ $1 == -* ]]; then
-        die "$EX_USAGE" "usage: scripts/restore.sh [--compose|--plain] DIR"
-    fi
-    FROM=${1%/}
+    read_options 'DIR' "$@"
+    [ ${#GIVEN[@]} -eq 1 ] || wrong_call
+    FROM=${GIVEN[0]%/}
     verify
-    choose_where "$where"
+    choose_where "$CHOSEN"
     umask 077
     SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/mumble-ai-restore.XXXXXX")
     trap 'rm -rf "$SCRATCH"' EXIT

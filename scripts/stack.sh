@@ -13,6 +13,22 @@ compose() { docker compose --project-directory "$ROOT" -f "$ROOT/docker-compose.
 # Whether this machine has containers of the stack, running or not.
 has_containers() { have docker && [ -n "$(compose ps -aq 2>/dev/null)" ]; }
 
+# read_options SYNOPSIS ARGUMENTS...: sets CHOSEN to what `--compose` or `--plain` says, and GIVEN to
+# the arguments behind it; --help is answered here.
+# shellcheck disable=SC2034 # whoever sources this reads them
+read_options() {
+    SYNOPSIS="usage: scripts/$SCRIPT.sh [--compose|--plain]${1:+ $1}"
+    CHOSEN=
+    case ${2:-} in
+    -h | --help) usage && exit 0 ;;
+    --compose | --plain) CHOSEN=${2#--} && set -- "$1" "${@:3}" ;;
+    esac
+    GIVEN=("${@:2}")
+    [[ ${GIVEN[0]:-} != -* ]] || wrong_call
+}
+
+wrong_call() { die "$EX_USAGE" "$SYNOPSIS"; }
+
 # choose_where [compose|plain]: sets WHERE; by default to where something is.
 choose_where() {
     WHERE=${1:-}
