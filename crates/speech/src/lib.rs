@@ -12,6 +12,7 @@ pub mod stt;
 pub mod tts;
 pub mod vad;
 pub mod turn;
+mod auto;
 mod http;
 mod error;
 

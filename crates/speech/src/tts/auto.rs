@@ -1,107 +1,45 @@
-//! The dialect `auto`: finds out, by requests that cost the server nothing, which dialect of the
-//! table it speaks.
+//! A synthesiser whose dialect is found at the first request.
 
 use std::sync::Arc;
 
 use audio::Pcm;
 use futures::future::{BoxFuture, FutureExt as _};
-use futures::stream::{BoxStream, Stream, StreamExt as _, TryStreamExt as _, once};
-use tokio::sync::Mutex;
+use futures::stream::BoxStream;
 
 use super::{DIALECTS, Server, Tts, TtsError};
+use crate::auto::{Auto, Dialect};
 
 /// Opens a server whose dialect is not known yet.
 pub(super) fn open(server: Server) -> Result<Arc<dyn Tts>, TtsError> {
     let dialects = DIALECTS.iter().map(|(_, open)| open(server.clone()));
-    Ok(Arc::new(Auto(Arc::new(Inner {
-        dialects: dialects.collect::<Result<_, _>>()?,
-        url: server.url,
-        found: Mutex::new(None),
-    }))))
+    let dialects = dialects.collect::<Result<_, _>>()?;
+    Ok(Arc::new(Auto::new(server.url, dialects)))
 }
 
-#[derive(Clone, Debug)]
-struct Auto(Arc<Inner>);
+impl Dialect for dyn Tts {
+    type Error = TtsError;
 
-#[derive(Debug)]
-struct Inner {
-    url: String,
-    dialects: Vec<Arc<dyn Tts>>,
-    /// Filled once a dialect has answered. Whoever waits for it waits for one search.
-    found: Mutex<Option<Arc<dyn Tts>>>,
+    fn check(&self) -> BoxFuture<'_, Result<(), TtsError>> {
+        Tts::check(self)
+    }
+
+    fn is_wrong_path(error: &TtsError) -> bool {
+        matches!(error, TtsError::Server(error) if error.is_wrong_path())
+    }
+
+    fn none(url: &str) -> TtsError {
+        let url = url.to_owned();
+        TtsError::NoDialect { url }
+    }
 }
 
-impl Tts for Auto {
+impl Tts for Auto<dyn Tts> {
     fn speak(&self, text: &str) -> BoxStream<'static, Result<Pcm, TtsError>> {
-        let (inner, text) = (Arc::clone(&self.0), text.to_owned());
-        let answer = async move {
-            let sound = inner.found().await?.speak(&text);
-            Ok::<_, TtsError>(inner.remembering(sound))
-        };
-        once(answer).try_flatten().boxed()
+        let text = text.to_owned();
+        self.answer(move |tts| tts.speak(&text))
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), TtsError>> {
-        async {
-            let found = self.0.found().await?;
-            match found.check().await {
-                Err(error) if self.0.is_another_now(&error).await => {
-                    self.0.found().await?.check().await
-                }
-                result => result,
-            }
-        }
-        .boxed()
-    }
-}
-
-impl Inner {
-    async fn found(&self) -> Result<Arc<dyn Tts>, TtsError> {
-        let mut found = self.found.lock().await;
-        if let Some(dialect) = &*found {
-            return Ok(Arc::clone(dialect));
-        }
-        let dialect = self.find().await?;
-        *found = Some(Arc::clone(&dialect));
-        Ok(dialect)
-    }
-
-    /// Whether the server no longer knows its dialect, which is forgotten then: another server
-    /// has come to the address, or what answered at first was ill and not itself.
-    async fn is_another_now(&self, error: &TtsError) -> bool {
-        let is_another = matches!(error, TtsError::Server(error) if error.is_wrong_path());
-        if is_another {
-            *self.found.lock().await = None;
-        }
-        is_another
-    }
-
-    /// The same sound; a dialect that was no good is forgotten.
-    fn remembering(
-        self: Arc<Self>,
-        sound: BoxStream<'static, Result<Pcm, TtsError>>,
-    ) -> impl Stream<Item = Result<Pcm, TtsError>> {
-        sound.then(move |item| {
-            let inner = Arc::clone(&self);
-            async move {
-                if let Err(error) = &item {
-                    inner.is_another_now(error).await;
-                }
-                item
-            }
-        })
-    }
-
-    async fn find(&self) -> Result<Arc<dyn Tts>, TtsError> {
-        for dialect in &self.dialects {
-            match dialect.check().await {
-                Ok(()) => return Ok(Arc::clone(dialect)),
-                Err(TtsError::Server(error)) if error.is_wrong_path() => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(TtsError::NoDialect {
-            url: self.url.clone(),
-        })
+        Self::check(self).boxed()
     }
 }
