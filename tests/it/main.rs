@@ -17,7 +17,6 @@ mod trouble;
 mod broken_turn;
 mod life_cycle;
 mod spares;
-mod matrix;
 mod joining;
 mod staying;
 mod put_out;

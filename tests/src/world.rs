@@ -8,6 +8,7 @@
 //! - [`scripted`]: engines that do what a test tells them, for trouble and for time.
 //! - [`question`]: sentences as sound, spoken by the real Piper.
 //! - [`Assistant`]: the one that is tried, in the test's own process.
+//! - [`stage`]: an assistant with scripted engines on a server of its own.
 //! - [`Caller`]: a Mumble user that asks and listens.
 //! - [`program`]: the real executable, in a process of its own.
 //! - [`figures`]: what the tables of the benchmarks need.
@@ -27,6 +28,7 @@ mod elsewhere;
 pub mod scripted;
 pub mod question;
 mod assistant;
+pub mod stage;
 mod caller;
 pub mod program;
 pub mod figures;

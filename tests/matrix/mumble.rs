@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
 use world::question::{self, CAPITAL_OF_FRANCE};
+use world::stage::Stage;
 use world::{Assistant, Caller, Faults, MumbleOptions, MumbleServer, Proxy, Tcp, Udp};
 
 use super::cell::SIGN;
-use crate::stage::Stage;
 
 /// Where the assistant belongs.
 const CHANNEL: &str = "Kitchen";

@@ -202,17 +202,6 @@ impl Row {
         })
     }
 
-    /// Waits until every breaker is closed, if it comes to that.
-    pub(super) async fn settles(&self) {
-        let closed = async {
-            while self.expect_all(&self.health(), "closed", "now").is_err() {
-                sleep(LOOK).await;
-            }
-        };
-        // The next cell says it if they are not.
-        let _ = timeout(MENDED, closed).await;
-    }
-
     fn proxy(&self) -> &Proxy {
         &self.proxies[self.engine as usize]
     }
