@@ -8,6 +8,7 @@
 
 pub mod cache;
 pub mod calibration;
+pub mod dates;
 pub mod entry;
 pub mod index;
 pub mod person;
