@@ -1,0 +1,157 @@
+//! Forgetting, in every place where something is kept.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::journal::{JournalError, Record};
+use crate::memory::Memory;
+use crate::store::{Forget, Forgotten, StoreError};
+
+/// Why something is not yet forgotten everywhere.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MemoryError {
+    /// It is on the list of the forgotten and is not recalled any more; the database forgets it
+    /// as soon as it is back.
+    #[error("the database will forget it as soon as it is back: {0}")]
+    Later(StoreError),
+    /// The database refuses.
+    #[error("the database does not forget: {0}")]
+    Refused(StoreError),
+    /// It is forgotten now, but the list of the forgotten could not be written: a restored backup
+    /// would bring it back.
+    #[error("it is forgotten, but a restored backup would bring it back: {}: {error}", path.display())]
+    List {
+        /// The list.
+        path: std::path::PathBuf,
+        /// What the disk says.
+        error: std::io::Error,
+    },
+}
+
+impl Memory {
+    /// Forgets: on the list of the forgotten first, so that nothing of it is recalled or comes
+    /// back from then on; then in the sessions, the journal, the store, the index and the cache.
+    ///
+    /// # Errors
+    /// [`MemoryError::Later`] when the store is away; the rest is done, and the store follows.
+    pub async fn forget(&self, what: Forget) -> Result<Forgotten, MemoryError> {
+        let listed = self.keeping().note(&what).await;
+        self.forget_talk(&what);
+        if let Err(error) = self.forget_in_journal().await {
+            self.journal_cannot_forget(&error);
+        }
+        let told = {
+            let _alone = self.keeping().alone().await;
+            self.forget_in_stores(&what).await
+        };
+        match told {
+            Ok(forgotten) => listed.map(|()| forgotten).map_err(|error| MemoryError::List {
+                path: self.keeping().list_path().to_owned(),
+                error,
+            }),
+            Err(error @ StoreError::Refused { .. }) => Err(MemoryError::Refused(error)),
+            Err(error) => {
+                self.forget_later(what).await;
+                Err(MemoryError::Later(error))
+            }
+        }
+    }
+
+    /// Forgets what is older than people are remembered, if that has a bound.
+    ///
+    /// # Errors
+    /// As [`Memory::forget`].
+    pub async fn expire(&self, now: Timestamp) -> Result<Forgotten, MemoryError> {
+        let Some(retention) = self.settings().retention else {
+            return Ok(Forgotten::default());
+        };
+        let age = SignedDuration::try_from(retention).unwrap_or(SignedDuration::MAX);
+        // Longer than time itself is for ever.
+        let Ok(before) = now.checked_sub(age) else {
+            return Ok(Forgotten::default());
+        };
+        let _alone = self.keeping().alone().await;
+        let told = self.forget_in_stores(&Forget::Before(before)).await;
+        // Not later: it is asked for again tomorrow.
+        told.map_err(MemoryError::Refused)
+    }
+
+    /// Forgets everything that is on the list of the forgotten, which a restored backup has
+    /// brought back. Gives how many turns and entries that were.
+    ///
+    /// # Errors
+    /// When the store is away or refuses.
+    pub async fn apply_forgotten(&self) -> Result<u64, StoreError> {
+        let mut found = 0;
+        for what in self.keeping().with_list(crate::forgotten::List::orders) {
+            let _alone = self.keeping().alone().await;
+            let told = self.forget_in_stores(&what).await;
+            self.keeping().store_fares(told.as_ref().err().map(ToString::to_string));
+            let forgotten = told?;
+            found += forgotten.turns + forgotten.count;
+        }
+        Ok(found)
+    }
+
+    /// In the sessions of this process.
+    #[expect(clippy::unused_self, reason = "the sessions are joined to it")]
+    pub(crate) fn forget_talk(&self, _what: &Forget) {}
+
+    /// In the journal: it is written anew without what is on the list.
+    pub(crate) async fn forget_in_journal(&self) -> Result<(), JournalError> {
+        let list = self.keeping().with_list(Clone::clone);
+        let keep = move |record| match record {
+            Record::Turn(turn) => list.left_of(turn).map(Record::Turn),
+            Record::Forget(what) => Some(Record::Forget(what)),
+        };
+        self.keeping()
+            .with_journal(move |journal| journal.rewrite(keep))
+            .await
+    }
+
+    /// In the store, and then in what is derived from it: what those do not do now is done by
+    /// the outbox, and by the list at the next start.
+    pub(crate) async fn forget_in_stores(&self, what: &Forget) -> Result<Forgotten, StoreError> {
+        let parts = self.parts();
+        let forgotten = parts.store.forget(what).await?;
+        let in_index = match what {
+            Forget::Person(person, _) => parts.index.delete_person(person).await,
+            Forget::Everything(_) => parts.index.clear().await,
+            _ => parts.index.delete(&forgotten.entries).await,
+        };
+        // Others' sessions hold what somebody said before them, so all rooms are emptied.
+        let in_cache = parts.cache.clear().await;
+        for (part, done) in [("index", in_index), ("cache", in_cache)] {
+            if let Err(error) = done {
+                tracing::warn!(part, %error, "it is forgotten there later");
+            }
+        }
+        Ok(forgotten)
+    }
+
+    /// Has the store forget as soon as it is back.
+    async fn forget_later(&self, what: Forget) {
+        let record = Record::Forget(what.clone());
+        let written = self
+            .keeping()
+            .with_journal(move |journal| journal.append(&[record]))
+            .await;
+        match written {
+            Ok(()) => self.keeping().more.notify_one(),
+            Err(error) => {
+                self.journal_cannot_forget(&error);
+                self.keeping().owe(what);
+            }
+        }
+    }
+
+    fn journal_cannot_forget(&self, error: &JournalError) {
+        // Another process's journal is its own business: it reads the same list.
+        if !matches!(error, JournalError::InUse(_)) {
+            self.keeping().journal_fares(Some(error.to_string()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
