@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::entry::Entry;
 use crate::journal::{JournalError, Record};
 use crate::memory::Memory;
 use crate::store::{Forget, Forgotten, StoreError};
@@ -26,6 +27,18 @@ pub enum MemoryError {
         /// What the disk says.
         error: std::io::Error,
     },
+    /// The program ends; it is on the list and is forgotten at the next start.
+    #[error("the program ends; it is forgotten at the next start")]
+    BrokenOff,
+}
+
+/// Whether this is the first time that something is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// Nothing that is not meant was said since.
+    First,
+    /// There may be later words, which stay.
+    Later,
 }
 
 impl Memory {
@@ -35,6 +48,13 @@ impl Memory {
     /// # Errors
     /// [`MemoryError::Later`] when the store is away; the rest is done, and the store follows.
     pub async fn forget(&self, what: Forget) -> Result<Forgotten, MemoryError> {
+        let memory = self.clone();
+        // On a task of its own: who asked may go away, and it is done all the same.
+        let done = tokio::spawn(async move { memory.forget_everywhere(what).await });
+        done.await.unwrap_or(Err(MemoryError::BrokenOff))
+    }
+
+    async fn forget_everywhere(&self, what: Forget) -> Result<Forgotten, MemoryError> {
         let listed = self.keeping().note(&what).await;
         self.forget_talk(&what);
         if let Err(error) = self.forget_in_journal().await {
@@ -42,19 +62,28 @@ impl Memory {
         }
         let told = {
             let _alone = self.keeping().alone().await;
-            self.forget_in_stores(&what).await
+            self.forget_in_stores(&what, Again::First).await
         };
         match told {
-            Ok(forgotten) => listed.map(|()| forgotten).map_err(|error| MemoryError::List {
-                path: self.keeping().list_path().to_owned(),
-                error,
-            }),
+            Ok(forgotten) => listed
+                .map(|()| forgotten)
+                .map_err(|error| MemoryError::List {
+                    path: self.keeping().list_path().to_owned(),
+                    error,
+                }),
             Err(error @ StoreError::Refused { .. }) => Err(MemoryError::Refused(error)),
             Err(error) => {
                 self.forget_later(what).await;
                 Err(MemoryError::Later(error))
             }
         }
+    }
+
+    /// Whether an entry is on the list of the forgotten: the store may still have it, because it
+    /// was away or a backup was restored.
+    #[must_use]
+    pub fn is_forgotten(&self, entry: &Entry) -> bool {
+        self.keeping().with_list(|list| list.covers(entry))
     }
 
     /// Forgets what is older than people are remembered, if that has a bound.
@@ -71,7 +100,9 @@ impl Memory {
             return Ok(Forgotten::default());
         };
         let _alone = self.keeping().alone().await;
-        let told = self.forget_in_stores(&Forget::Before(before)).await;
+        let told = self
+            .forget_in_stores(&Forget::Before(before), Again::Later)
+            .await;
         // Not later: it is asked for again tomorrow.
         told.map_err(MemoryError::Refused)
     }
@@ -85,8 +116,9 @@ impl Memory {
         let mut found = 0;
         for what in self.keeping().with_list(crate::forgotten::List::orders) {
             let _alone = self.keeping().alone().await;
-            let told = self.forget_in_stores(&what).await;
-            self.keeping().store_fares(told.as_ref().err().map(ToString::to_string));
+            let told = self.forget_in_stores(&what, Again::Later).await;
+            self.keeping()
+                .store_fares(told.as_ref().err().map(ToString::to_string));
             let forgotten = told?;
             found += forgotten.turns + forgotten.count;
         }
@@ -111,13 +143,25 @@ impl Memory {
 
     /// In the store, and then in what is derived from it: what those do not do now is done by
     /// the outbox, and by the list at the next start.
-    pub(crate) async fn forget_in_stores(&self, what: &Forget) -> Result<Forgotten, StoreError> {
+    pub(crate) async fn forget_in_stores(
+        &self,
+        what: &Forget,
+        again: Again,
+    ) -> Result<Forgotten, StoreError> {
         let parts = self.parts();
         let forgotten = parts.store.forget(what).await?;
-        let in_index = match what {
-            Forget::Person(person, _) => parts.index.delete_person(person).await,
-            Forget::Everything(_) => parts.index.clear().await,
-            _ => parts.index.delete(&forgotten.entries).await,
+        let in_index = match (what, again) {
+            (Forget::Person(person, _), Again::First) => parts.index.delete_person(person).await,
+            (Forget::Everything(_), Again::First) => parts.index.clear().await,
+            (
+                Forget::Turns(person, _)
+                | Forget::Entries(person, _)
+                | Forget::Since(person, ..)
+                | Forget::Person(person, _),
+                _,
+            ) => parts.index.delete(person, &forgotten.entries).await,
+            // They are of many people; the outbox names each.
+            (Forget::Before(_) | Forget::Everything(_), _) => Ok(()),
         };
         // Others' sessions hold what somebody said before them, so all rooms are emptied.
         let in_cache = parts.cache.clear().await;
@@ -137,7 +181,7 @@ impl Memory {
             .with_journal(move |journal| journal.append(&[record]))
             .await;
         match written {
-            Ok(()) => self.keeping().more.notify_one(),
+            Ok(()) => self.keeping().there_is_more(),
             Err(error) => {
                 self.journal_cannot_forget(&error);
                 self.keeping().owe(what);

@@ -37,20 +37,23 @@ impl List {
     /// Adds what was forgotten. What is forgotten for its age alone is not noted: it is as old
     /// after a restore.
     pub(crate) fn add(&mut self, what: &Forget) {
-        let mut of = |person: &Person| self.people.entry(person.clone()).or_default();
         match what {
-            Forget::Turns(person, ids) => of(person).turns.extend(ids),
-            Forget::Entries(person, ids) => of(person).entries.extend(ids),
+            Forget::Turns(person, ids) => self.of(person).turns.extend(ids),
+            Forget::Entries(person, ids) => self.of(person).entries.extend(ids),
             Forget::Since(person, from, until) => {
-                of(person).spans.insert((*from, *until));
+                self.of(person).spans.insert((*from, *until));
             }
             Forget::Person(person, until) => {
-                let marks = of(person);
+                let marks = self.of(person);
                 marks.until = marks.until.max(Some(*until));
             }
             Forget::Everything(until) => self.everything = self.everything.max(Some(*until)),
             Forget::Before(_) => {}
         }
+    }
+
+    fn of(&mut self, person: &Person) -> &mut Marks {
+        self.people.entry(person.clone()).or_default()
     }
 
     /// Whether a turn was forgotten.
@@ -59,7 +62,10 @@ impl List {
             return false;
         };
         self.covers_time(person, turn.at)
-            || self.people.get(person).is_some_and(|marks| marks.turns.contains(&turn.id))
+            || self
+                .people
+                .get(person)
+                .is_some_and(|marks| marks.turns.contains(&turn.id))
     }
 
     /// Whether an entry was forgotten.
@@ -79,9 +85,10 @@ impl List {
             (from.as_millisecond()..=until.as_millisecond()).contains(&at)
         };
         until(self.everything)
-            || self.people.get(person).is_some_and(|marks| {
-                until(marks.until) || marks.spans.iter().any(during)
-            })
+            || self
+                .people
+                .get(person)
+                .is_some_and(|marks| until(marks.until) || marks.spans.iter().any(during))
     }
 
     /// What a store is told so that nothing on the list is in it; the same as often as one likes.
@@ -91,7 +98,9 @@ impl List {
             let named = |ids: &BTreeSet<Id>| -> Option<Vec<Id>> {
                 (!ids.is_empty()).then(|| ids.iter().copied().collect())
             };
-            let until = marks.until.map(|until| Forget::Person(person.clone(), until));
+            let until = marks
+                .until
+                .map(|until| Forget::Person(person.clone(), until));
             let spans = marks.spans.iter();
             let spans = spans.map(|(from, until)| Forget::Since(person.clone(), *from, *until));
             let turns = named(&marks.turns).map(|ids| Forget::Turns(person.clone(), ids));
@@ -108,7 +117,10 @@ impl List {
             return None;
         }
         let at = turn.at;
-        let stays = |who: &Who| !who.person().is_some_and(|person| self.covers_time(person, at));
+        let stays = |who: &Who| {
+            !who.person()
+                .is_some_and(|person| self.covers_time(person, at))
+        };
         turn.witnesses.retain(stays);
         Some(turn)
     }

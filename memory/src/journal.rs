@@ -53,6 +53,9 @@ pub enum JournalError {
         /// What the disk says.
         error: io::Error,
     },
+    /// The program ends, or the work broke off.
+    #[error("the writing of the journal was broken off")]
+    Interrupted,
 }
 
 /// The open journal of a folder; one process has it at a time.
@@ -119,7 +122,9 @@ impl Journal {
             });
             lines.push_str(&line);
         }
-        let turns = records.iter().any(|record| matches!(record, Record::Turn(_)));
+        let turns = records
+            .iter()
+            .any(|record| matches!(record, Record::Turn(_)));
         if turns && self.end + lines.len() as u64 > self.most {
             return Err(JournalError::Full(self.most));
         }
@@ -139,7 +144,10 @@ impl Journal {
     /// # Errors
     /// When the disk fails, or has changed what was written.
     pub(crate) fn next(&self) -> Result<Option<Record>, JournalError> {
-        self.waiting.front().map(|place| self.read(*place)).transpose()
+        self.waiting
+            .front()
+            .map(|place| self.read(*place))
+            .transpose()
     }
 
     /// The store has the record that has waited longest.
@@ -228,11 +236,13 @@ impl Journal {
 
     fn read(&self, place: Place) -> Result<Record, JournalError> {
         let changed = || io::Error::new(io::ErrorKind::InvalidData, "a line is not as written");
-        let read = self.bytes(place).and_then(|bytes| match scan::read(&bytes) {
-            Some(Line::Turn(turn)) => Ok(Record::Turn(turn)),
-            Some(Line::Forget(what)) => Ok(Record::Forget(what)),
-            Some(Line::Waiting(_)) | None => Err(changed()),
-        });
+        let read = self
+            .bytes(place)
+            .and_then(|bytes| match scan::read(&bytes) {
+                Some(Line::Turn(turn)) => Ok(Record::Turn(turn)),
+                Some(Line::Forget(what)) => Ok(Record::Forget(what)),
+                Some(Line::Waiting(_)) | None => Err(changed()),
+            });
         read.map_err(at(&self.path()))
     }
 

@@ -15,9 +15,18 @@ pub mod person;
 pub mod store;
 pub mod turn;
 mod memory;
+mod remember;
+mod forget;
+mod run;
+mod journal;
+mod forgotten;
+mod disk;
 
 pub use calibration::Calibration;
 pub use entry::{Entry, Kind};
+pub use forget::MemoryError;
+pub use journal::JournalError;
 pub use memory::{Memory, Parts, Settings};
 pub use person::{Asker, Company, Person, Place, Who};
+pub use remember::Backlog;
 pub use turn::{Audience, Id, Turn};

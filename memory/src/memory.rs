@@ -10,6 +10,7 @@ use llm::{Chat, Embed};
 use crate::cache::Cache;
 use crate::calibration::Calibration;
 use crate::index::Index;
+use crate::remember::Keeping;
 use crate::store::Store;
 
 /// What memory stands on. All of it may be away at any time.
@@ -48,6 +49,8 @@ pub struct Settings {
     pub time_zone: TimeZone,
     /// Folder for the journal and the list of the forgotten.
     pub folder: PathBuf,
+    /// The journal takes no more turns beyond this size, in bytes.
+    pub journal_max: u64,
     /// How the model is asked to read turns and to sum them up.
     pub reading: llm::Options,
 }
@@ -62,15 +65,26 @@ pub struct Memory {
 struct Inner {
     parts: Parts,
     settings: Settings,
+    keeping: Keeping,
 }
 
 impl Memory {
-    /// Memory over these parts. Nothing is asked of them yet.
+    /// Memory over these parts. Nothing is asked of them yet; the list of the forgotten is read.
     #[must_use]
     pub fn new(parts: Parts, settings: Settings) -> Self {
+        let keeping = Keeping::new(&settings.folder, settings.journal_max);
         Self {
-            inner: Arc::new(Inner { parts, settings }),
+            inner: Arc::new(Inner {
+                parts,
+                settings,
+                keeping,
+            }),
         }
+    }
+
+    /// What is on its way to the store, and what must not come back.
+    pub(crate) fn keeping(&self) -> &Keeping {
+        &self.inner.keeping
     }
 
     /// What it stands on.

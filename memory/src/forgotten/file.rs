@@ -65,7 +65,10 @@ impl File {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         // A line that another process is just writing is read when it is whole.
-        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        let whole = bytes
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |at| at + 1);
         let mut added = Vec::new();
         let mut damaged = 0_usize;
         for line in bytes[..whole].split(|&byte| byte == b'\n') {

@@ -69,7 +69,10 @@ pub(super) fn scan(mut file: impl BufRead) -> io::Result<Scan> {
     let mut bytes = Vec::new();
     loop {
         bytes.clear();
-        let read_now = file.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut bytes)?;
+        let read_now = file
+            .by_ref()
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut bytes)?;
         if read_now == 0 {
             return Ok(scan);
         }

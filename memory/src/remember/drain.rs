@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::forget::Again;
 use crate::journal::{JournalError, Record};
 use crate::memory::Memory;
 use crate::store::StoreError;
@@ -75,7 +76,9 @@ impl Memory {
                 }
                 self.keeping().refuse();
                 tracing::error!(%reason, "the database refuses a turn for ever: it is set aside beside the journal");
-                self.keeping().with_journal(|journal| journal.set_aside()).await
+                self.keeping()
+                    .with_journal(|journal| journal.set_aside())
+                    .await
             }
             Err(_) => return Step::Later,
             Ok(()) => self.keeping().with_journal(|journal| journal.done()).await,
@@ -104,13 +107,13 @@ impl Memory {
 
     /// Tells the store of one thing. Turns that were forgotten meanwhile are not told.
     pub(crate) async fn tell_store(&self, record: Record) -> Result<(), StoreError> {
-        let _alone = self.keeping().storing.lock().await;
+        let _alone = self.keeping().alone().await;
         let told = match record {
             Record::Turn(turn) => match self.keeping().with_list(|list| list.left_of(turn)) {
                 Some(turn) => self.parts().store.record(&turn).await,
                 None => Ok(()),
             },
-            Record::Forget(what) => self.forget_in_stores(&what).await.map(drop),
+            Record::Forget(what) => self.forget_in_stores(&what, Again::Later).await.map(drop),
         };
         let trouble = told.as_ref().err().map(ToString::to_string);
         self.keeping().store_fares(trouble);

@@ -78,12 +78,9 @@ impl Memory {
     }
 
     async fn journal_turns(&self, turns: &[Turn]) -> Result<(), JournalError> {
-        let records: Vec<Record> = turns.iter().cloned().map(Record::Turn).collect();
-        self.keeping()
-            .with_journal(move |journal| journal.append(&records))
-            .await?;
+        self.keeping().journal(turns.to_vec()).await?;
         self.keeping().journal_fares(None);
-        self.keeping().more.notify_one();
+        self.keeping().there_is_more();
         Ok(())
     }
 

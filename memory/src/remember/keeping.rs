@@ -9,8 +9,9 @@ use tokio::sync::{Notify, mpsc};
 
 use super::Item;
 use crate::forgotten::{File, List, Seen};
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Journal, JournalError, Record};
 use crate::store::Forget;
+use crate::turn::Turn;
 
 /// How many turns are on their way to the store, and what holds them up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,8 +40,8 @@ pub(crate) struct Keeping {
     journal: Arc<Mutex<Option<Journal>>>,
     /// Held while the store is told of one thing, so that what is being remembered cannot slip
     /// past what is being forgotten.
-    pub(super) storing: tokio::sync::Mutex<()>,
-    list: Mutex<Listed>,
+    storing: tokio::sync::Mutex<()>,
+    list: Arc<Mutex<Listed>>,
     file: File,
     /// To be forgotten as soon as the store is back, where the journal did not take it either.
     owed: Mutex<VecDeque<Forget>>,
@@ -54,6 +55,8 @@ pub(crate) struct Keeping {
 struct Listed {
     list: List,
     seen: Seen,
+    /// What this process added since it last looked.
+    own: Vec<Forget>,
 }
 
 impl Keeping {
@@ -73,7 +76,11 @@ impl Keeping {
             items: Mutex::new(Some(items)),
             journal: Arc::default(),
             storing: tokio::sync::Mutex::new(()),
-            list: Mutex::new(Listed { list, seen }),
+            list: Arc::new(Mutex::new(Listed {
+                list,
+                seen,
+                own: Vec::new(),
+            })),
             file,
             owed: Mutex::default(),
             more: Notify::new(),
@@ -121,29 +128,73 @@ impl Keeping {
 
     /// Adds to the list, here at once and on the disk before this returns.
     pub(crate) async fn note(&self, what: &Forget) -> std::io::Result<()> {
-        locked(&self.list).list.add(what);
         if matches!(what, Forget::Before(_)) {
             return Ok(());
+        }
+        {
+            let mut listed = locked(&self.list);
+            listed.list.add(what);
+            listed.own.push(what.clone());
         }
         let (file, what) = (self.file.clone(), what.clone());
         let added = tokio::task::spawn_blocking(move || file.add(&what)).await;
         added.unwrap_or_else(|error| Err(std::io::Error::other(error)))
     }
 
-    /// What was added to the list since the last look, by this process and by others.
+    /// What others added to the list since the last look.
     pub(super) fn news(&self) -> Vec<Forget> {
         let mut listed = locked(&self.list);
         match self.file.read(listed.seen) {
             Ok((added, seen)) => {
                 listed.seen = seen;
-                added.iter().for_each(|what| listed.list.add(what));
-                added
+                let mut own = std::mem::take(&mut listed.own);
+                let of_others = added.into_iter().filter(|what| {
+                    let ours = own.iter().position(|other| other == what);
+                    ours.map(|at| own.swap_remove(at)).is_none()
+                });
+                let of_others: Vec<Forget> = of_others.collect();
+                of_others.iter().for_each(|what| listed.list.add(what));
+                // What is not in the file yet is there at the next look.
+                listed.own = own;
+                of_others
             }
             Err(error) => {
                 tracing::debug!(%error, "the list of the forgotten cannot be read");
                 Vec::new()
             }
         }
+    }
+
+    /// While this is held, the store is told of nothing else.
+    pub(crate) async fn alone(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.storing.lock().await
+    }
+
+    /// Brings turns to the journal, but for those that are on the list by then; whoever writes
+    /// the journal anew has added to the list before.
+    pub(super) async fn journal(&self, turns: Vec<Turn>) -> Result<(), JournalError> {
+        let list = self.list.clone();
+        self.with_journal(move |journal| {
+            let turns = {
+                let listed = locked(&list);
+                let left = turns
+                    .into_iter()
+                    .filter_map(|turn| listed.list.left_of(turn));
+                left.map(Record::Turn).collect::<Vec<_>>()
+            };
+            journal.append(&turns)
+        })
+        .await
+    }
+
+    /// Where the list of the forgotten is.
+    pub(crate) fn list_path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// The journal has something for the store.
+    pub(crate) fn there_is_more(&self) {
+        self.more.notify_one();
     }
 
     pub(crate) fn owe(&self, what: Forget) {
