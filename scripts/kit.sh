@@ -249,7 +249,12 @@ PY
 }
 
 answers_chroma() {
-    curl -sf --noproxy '*' -m 3 "$1/api/v2/heartbeat" 2>/dev/null | grep -q heartbeat
+    local version
+    # Before 1.0 there is only the first one.
+    for version in v2 v1; do
+        ! curl -sf --noproxy '*' -m 3 "$1/api/$version/heartbeat" 2>/dev/null | grep -q heartbeat || return 0
+    done
+    return 1
 }
 
 # --- Ollama --------------------------------------------------------------------------------
@@ -290,7 +295,9 @@ create_packaged_models() {
         name=$(basename "$gguf" .gguf | tr _ :)
         ! has_model "http://$1" "$name" || continue
         recipe=$(mktemp)
-        { printf 'FROM %s\n' "$gguf" && cat "$SCRIPTS/chatml.modelfile"; } >"$recipe"
+        printf 'FROM %s\n' "$gguf" >"$recipe"
+        # A model that makes vectors is given texts as they are.
+        [ "$name" = all-minilm ] || cat "$SCRIPTS/chatml.modelfile" >>"$recipe"
         run_ollama "$1" create "$name" -f "$recipe" >/dev/null 2>&1 </dev/null ||
             die "$EX_UNAVAILABLE" "ollama could not create $name from $gguf"
         rm -f "$recipe"

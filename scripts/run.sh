@@ -43,6 +43,7 @@ main() {
     choose_health
     await_servers
     choose_model
+    choose_embedding
     build
     start_assistant
     local answered=0
@@ -70,6 +71,8 @@ install_programs() {
     have cargo || die "$EX_UNAVAILABLE" "cargo is not there: install Rust 1.95 or newer (https://rustup.rs)"
     [ -n "${WHISPER_URL:-}" ] && [ -n "${PIPER_URL:-}" ] || parts+=(speech)
     [ -n "${OLLAMA_URL:-}" ] || parts+=(ollama)
+    # Before an Ollama of ours starts, so that it knows the model.
+    parts+=(embedding)
     "$SCRIPTS/install.sh" "${parts[@]}" {ALIVE}>&-
 }
 
@@ -176,6 +179,24 @@ choose_model() {
     export OLLAMA_MODEL=$wanted
     # In a shell of its own, because `step` has traps of its own.
     (step "model: loading $wanted" load_model) {ALIVE}>&-
+}
+
+# What finds memories by their meaning: the wanted model at the same server, the packaged one at an
+# Ollama of ours otherwise.
+choose_embedding() {
+    local wanted=${EMBEDDING_MODEL:-all-minilm}
+    if [ -n "${EMBEDDING_URL:-}" ] || [ "${EMBEDDING_DIALECT:-ollama}" != ollama ] ||
+        has_model "$OLLAMA_URL" "$wanted"; then
+        return 0
+    fi
+    say "embedding: $OLLAMA_URL has no $wanted and cannot pull it; the packaged all-minilm is used"
+    if [ -z "${SERVERS[ollama]:-}" ]; then
+        OLLAMA_URL=none "$SCRIPTS/install.sh" ollama {ALIVE}>&-
+        serve ollama 11434 "$CACHE/data/ollama"
+        await_servers
+    fi
+    export EMBEDDING_URL=http://127.0.0.1:${PORTS[ollama]} EMBEDDING_MODEL=all-minilm
+    with_lock create_packaged_models "${EMBEDDING_URL#http://}"
 }
 
 # With the context length that the assistant will ask for; another one would load it anew.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs one server on 127.0.0.1, in the foreground, for as long as its standard input is open.
 #
-# Usage: scripts/serve.sh mumble|whisper|piper|ollama|postgres|redis|chroma PORT [DIR]
+# Usage: scripts/serve.sh mumble|whisper|piper|ollama|postgres|redis|chroma|chroma-0.5 PORT [DIR]
 #
 # Prints `ready` once the server answers its protocol; says why on standard error when it does
 # not. The server ends when standard input reaches its end, on TERM and on INT: it cannot
@@ -28,7 +28,7 @@ READY_S=120
 # How long a server may take to end by itself before it is killed.
 END_S=5
 THREADS=2
-PARTS=(mumble whisper piper ollama postgres redis chroma)
+PARTS=(mumble whisper piper ollama postgres redis chroma chroma-0.5)
 # Whom a server becomes that must not be root, or does not want to.
 RUNS_AS=root
 # Asks a server to end.
@@ -274,12 +274,14 @@ start_redis() {
 ready_redis() { answers_redis "redis://127.0.0.1:$PORT"; }
 
 start_chroma() {
-    [ -x "$CACHE/chroma/bin/chroma" ] ||
-        die "$EX_UNAVAILABLE" "Chroma is not there: run scripts/install.sh stores"
-    launch env ANONYMIZED_TELEMETRY=False "$CACHE/chroma/bin/chroma" run \
+    [ -x "$CACHE/$PART/bin/chroma" ] ||
+        die "$EX_UNAVAILABLE" "$PART is not there: run scripts/install.sh stores"
+    launch env ANONYMIZED_TELEMETRY=False "$CACHE/$PART/bin/chroma" run \
         --host 127.0.0.1 --port "$PORT" --path "$DIR/data"
 }
+start_chroma-0.5() { start_chroma; }
 
+ready_chroma-0.5() { ready_chroma; }
 ready_chroma() { answers_chroma "http://127.0.0.1:$PORT"; }
 
 main "$@"

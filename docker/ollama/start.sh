@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs the model server, and fetches its model if it is not there yet.
+# Runs the model server, and fetches its models if they are not there yet.
 #
-# Environment: OLLAMA_MODEL; and what Ollama itself reads, such as OLLAMA_KEEP_ALIVE.
+# Environment: OLLAMA_MODEL, EMBEDDING_MODEL (may be empty); and what Ollama itself reads, such as OLLAMA_KEEP_ALIVE.
 set -u
 
 # Long enough not to trouble the hub, short enough for somebody who waits.
@@ -22,14 +22,16 @@ until ollama list 2>/dev/null | grep -q NAME; do
     kill -0 "$server" 2>/dev/null || exit 69
     aside sleep 1
 done
-has_model() { ollama show "$OLLAMA_MODEL" 2>/dev/null | grep -q .; }
-until has_model; do
-    echo "ollama: fetching the model $OLLAMA_MODEL, once"
-    aside ollama pull "$OLLAMA_MODEL"
-    ! has_model || break
-    kill -0 "$server" 2>/dev/null || exit 69
-    echo "ollama: cannot fetch $OLLAMA_MODEL: is the name right, is there a way out? Trying again in $AGAIN_S s" >&2
-    aside sleep "$AGAIN_S"
+has_model() { ollama show "$1" 2>/dev/null | grep -q .; }
+for model in "$OLLAMA_MODEL" ${EMBEDDING_MODEL:-}; do
+    until has_model "$model"; do
+        echo "ollama: fetching the model $model, once"
+        aside ollama pull "$model"
+        ! has_model "$model" || break
+        kill -0 "$server" 2>/dev/null || exit 69
+        echo "ollama: cannot fetch $model: is the name right, is there a way out? Trying again in $AGAIN_S s" >&2
+        aside sleep "$AGAIN_S"
+    done
 done
-echo "ollama: ready with $OLLAMA_MODEL"
+echo "ollama: ready with $OLLAMA_MODEL ${EMBEDDING_MODEL:-}"
 wait "$server"

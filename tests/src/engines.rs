@@ -9,6 +9,9 @@ use crate::served::{Served, free_port};
 /// The model that the engines' Ollama has: SmolLM2-135M-Instruct, fluent and often wrong.
 pub const SMALL_MODEL: &str = "smollm2:135m";
 
+/// The model of the engines' Ollama that makes vectors: all-MiniLM-L6-v2, of 384 dimensions.
+pub const EMBEDDING_MODEL: &str = "all-minilm";
+
 /// Where the real engines are.
 #[derive(Debug)]
 pub struct Engines {
@@ -51,7 +54,7 @@ impl Engines {
         &self.whisper.url
     }
 
-    /// Base address of Ollama, which has [`SMALL_MODEL`].
+    /// Base address of Ollama, which has [`SMALL_MODEL`] and [`EMBEDDING_MODEL`].
     pub fn ollama(&self) -> &str {
         &self.ollama.url
     }

@@ -31,6 +31,11 @@ impl Store {
         Self::start("chroma", Some(folder), &[])
     }
 
+    /// A Chroma 0.5.0, which speaks the first version of the API, with its data in `folder`/data.
+    pub fn chroma_0_5(folder: &Path) -> Self {
+        Self::start("chroma-0.5", Some(folder), &[])
+    }
+
     fn start(part: &str, folder: Option<&Path>, environment: &[(&str, &str)]) -> Self {
         let port = free_port();
         let served = Served::start(part, port, folder, environment);
