@@ -41,6 +41,10 @@ pub enum Fault {
     /// The request's, such as a sound without any speech: every engine would say so, and it
     /// counts against nobody.
     Request,
+    /// Nobody's who could be asked again: the engine is there, and as it is set up it cannot be
+    /// used. It counts against nobody, no spare is tried, and it is shown until a request
+    /// succeeds.
+    Setup,
 }
 
 /// An error that knows whose fault it is.
@@ -160,6 +164,10 @@ impl<T> Chain<T> {
                     return Ok((answer, call));
                 }
                 Ok(Err(error)) if error.fault() == Fault::Request => {
+                    return Err(Failure::Failed(error));
+                }
+                Ok(Err(error)) if error.fault() == Fault::Setup => {
+                    call.unfit(&error.reason());
                     return Err(Failure::Failed(error));
                 }
                 Ok(Err(error)) => {

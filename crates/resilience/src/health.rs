@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub outage: Option<u64>,
     /// What the last check, probe or answer said; `None` before the first.
     pub reachable: Option<bool>,
+    /// It is there, and cannot be used as it is set up: [`crate::Call::unfit`].
+    pub unfit: bool,
     /// The last failure and its reason; it stays when the engine is well again.
     pub last_error: Option<(Instant, String)>,
     /// The last answer to a call or a probe.
@@ -45,9 +47,9 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Whether it can be expected to answer: closed, and not known to be unreachable.
+    /// Whether it can be expected to answer: closed, not known to be unreachable, and fit for use.
     pub fn well(&self) -> bool {
-        self.state == State::Closed && self.reachable != Some(false)
+        self.state == State::Closed && self.reachable != Some(false) && !self.unfit
     }
 }
 

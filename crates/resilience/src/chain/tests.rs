@@ -26,12 +26,14 @@ enum Manner {
     BreaksAfter(Duration),
     Hangs,
     Refuses,
+    IsSetUpWrongly,
 }
 
 #[derive(Debug, PartialEq)]
 enum Trouble {
     Broken,
     Empty,
+    Newer,
 }
 
 impl Blame for Trouble {
@@ -39,6 +41,7 @@ impl Blame for Trouble {
         match self {
             Self::Broken => Fault::Engine,
             Self::Empty => Fault::Request,
+            Self::Newer => Fault::Setup,
         }
     }
 
@@ -81,6 +84,7 @@ impl Engine {
                 }
                 Manner::Hangs => std::future::pending().await,
                 Manner::Refuses => return Err(Trouble::Empty),
+                Manner::IsSetUpWrongly => return Err(Trouble::Newer),
             }
             Ok(format!("{} heard {question}", self.0.name))
         }
@@ -230,6 +234,28 @@ async fn a_fault_of_the_request_counts_against_nobody_and_is_not_tried_elsewhere
     assert_eq!((engines[0].asked(), engines[1].asked()), (20, 0));
     assert!(chain.links()[0].dependency.outage().is_none());
     assert!(chain.has_room());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_is_set_up_wrongly_is_not_left_alone_and_not_called_well() {
+    let (chain, engines) = chain(&["first", "spare"]);
+    let snapshot = || {
+        let first = &chain.links()[0].dependency;
+        first.snapshot(Instant::now().into_std())
+    };
+    assert!(snapshot().well());
+    engines[0].becomes(Manner::IsSetUpWrongly);
+    for _ in 0..20 {
+        let failure = ask(&chain).await.unwrap_err();
+        assert!(matches!(failure, Failure::Failed(Trouble::Newer)));
+    }
+    assert_eq!((engines[0].asked(), engines[1].asked()), (20, 0));
+    let shown = snapshot();
+    assert_eq!((shown.failures, shown.state), (0, crate::State::Closed));
+    assert!(!shown.well() && shown.last_error.is_some());
+    engines[0].becomes(Manner::Answers);
+    asked(&chain).await;
+    assert!(snapshot().well());
 }
 
 #[tokio::test(start_paused = true)]

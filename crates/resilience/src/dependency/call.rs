@@ -40,6 +40,17 @@ impl Call {
         self.end(Outcome::Failed, reason);
     }
 
+    /// The engine is there, but cannot be used as it is set up. That is no failure that trying
+    /// again could mend: it is shown until a call succeeds, and counts nothing. `reason` is shown
+    /// as in [`Call::failed`].
+    pub fn unfit(mut self, reason: &str) {
+        self.dependency.observe(|record| {
+            record.bad(now(), reason);
+            record.unfit = true;
+        });
+        self.end(Outcome::Cancelled, "");
+    }
+
     /// The first of the answer has come in time. That counts as success if the call is dropped
     /// before its end, as when somebody interrupts an answer; and it is this moment that the
     /// engine's latency is measured to.
@@ -66,6 +77,7 @@ impl Call {
             match outcome {
                 Outcome::Succeeded => {
                     record.good(now);
+                    record.unfit = false;
                     let answered = self.answered.unwrap_or(now);
                     let latency = answered.saturating_duration_since(self.begun);
                     record.latencies.push(latency);
