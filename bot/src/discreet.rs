@@ -7,6 +7,7 @@
 use std::fmt::Display;
 
 use llm::ChatError;
+use memory::store::StoreError;
 use speech::ServerError;
 use speech::stt::SttError;
 use speech::tts::TtsError;
@@ -72,6 +73,17 @@ impl Discreet for ChatError {
             AT_TRACE.clone_into(reason);
         }
         error.to_string()
+    }
+}
+
+/// The stores' reasons are this program's own words; only a refusal is about a single thing that
+/// was to be kept or found.
+impl Discreet for StoreError {
+    fn discreet(&self) -> String {
+        match self {
+            Self::Refused { .. } => format!("it refused a request; {AT_TRACE}"),
+            other => other.to_string(),
+        }
     }
 }
 

@@ -8,15 +8,24 @@
 use resilience::{Dependency, Limits};
 
 mod blame;
+mod cache;
 mod chat;
 mod checkup;
+mod embed;
 mod guarded;
+mod index;
 mod piecemeal;
+mod store;
 mod stt;
 mod tts;
+mod whole;
 
+pub use cache::GuardedCache;
 pub use chat::{ChatPatience, GuardedChat};
+pub use embed::GuardedEmbed;
 pub use guarded::{Guarded, Patience};
+pub use index::GuardedIndex;
+pub use store::GuardedStore;
 pub use stt::GuardedStt;
 pub use tts::GuardedTts;
 

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use ::memory::Calibration;
+use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use llm::ChatError;
+use memory::store::StoreError;
 use resilience::{Blame, Failure, Fault};
 use speech::ServerError;
 use speech::stt::SttError;
@@ -107,6 +108,25 @@ impl Complaint for ChatError {
     fn fault(&self) -> Fault {
         match self {
             Self::Status { status, .. } if is_about_the_request(*status) => Fault::Request,
+            _ => Fault::Engine,
+        }
+    }
+
+    fn late(deadline: Duration) -> Self {
+        Self::Late(deadline)
+    }
+
+    fn unavailable(reason: String) -> Self {
+        Self::Unavailable { reason }
+    }
+}
+
+impl Complaint for StoreError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Refused { .. } => Fault::Request,
+            // Asking again changes nothing, and nothing is out of order but the two together.
+            Self::Newer { .. } | Self::Mismatch { .. } => Fault::Setup,
             _ => Fault::Engine,
         }
     }
