@@ -26,6 +26,10 @@ pub(super) enum Size {
     Many,
 }
 
+#[expect(
+    private_bounds,
+    reason = "only this crate makes guards and tends what they guard"
+)]
 impl<T: Tended<Error = StoreError> + ?Sized> Guarded<T> {
     /// Asks whichever is well, within the deadline.
     pub(super) fn ask<'a, R: Send + 'a>(
