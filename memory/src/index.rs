@@ -2,7 +2,10 @@
 //!
 //! An index is derived from the store and can be rebuilt from it.
 
+pub mod exact;
+
 use std::fmt;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
@@ -10,6 +13,23 @@ use crate::entry::Kind;
 use crate::person::{Company, Person};
 use crate::store::StoreError;
 use crate::turn::{Audience, Id};
+
+/// Which index, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settings {
+    /// In this process.
+    Exact(exact::Settings),
+}
+
+/// The index of these settings. Nothing is asked of it yet.
+///
+/// # Errors
+/// [`StoreError::Refused`] when the settings can never work.
+pub fn open(settings: Settings) -> Result<Arc<dyn Index>, StoreError> {
+    Ok(match settings {
+        Settings::Exact(settings) => Arc::new(exact::Exact::new(settings)),
+    })
+}
 
 /// One vector, with what it may be found by.
 #[derive(Clone, PartialEq)]
@@ -89,5 +109,29 @@ impl fmt::Debug for Point {
             .field("person", &self.person)
             .field("dimensions", &self.vector.len())
             .finish_non_exhaustive()
+    }
+}
+
+/// The audience in one word, as it stands in an index.
+fn word(audience: Audience) -> &'static str {
+    match audience {
+        Audience::Shared => "shared",
+        Audience::Private => "private",
+    }
+}
+
+fn of_word(word: &str) -> Option<Audience> {
+    [Audience::Shared, Audience::Private]
+        .into_iter()
+        .find(|audience| self::word(*audience) == word)
+}
+
+/// What holds vectors of `known` numbers was given one of another length.
+fn mismatch(what: &str, known: usize, given: usize) -> StoreError {
+    StoreError::Mismatch {
+        reason: format!(
+            "{what} holds vectors of {known} numbers and the embedding model makes {given}: \
+             if the model was changed, `mumble-ai memory reindex` builds it anew"
+        ),
     }
 }
