@@ -83,6 +83,12 @@ impl Kind {
         Self::Summary,
     ];
 
+    /// Whether it is one of the two sides of a turn, as they were spoken.
+    #[must_use]
+    pub fn is_side(self) -> bool {
+        matches!(self, Self::Said | Self::Heard)
+    }
+
     /// The kind in one word, as it stands in the stores.
     #[must_use]
     pub fn word(self) -> &'static str {

@@ -125,10 +125,6 @@ impl Memory {
         Ok(found)
     }
 
-    /// In the sessions of this process.
-    #[expect(clippy::unused_self, reason = "the sessions are joined to it")]
-    pub(crate) fn forget_talk(&self, _what: &Forget) {}
-
     /// In the journal: it is written anew without what is on the list.
     pub(crate) async fn forget_in_journal(&self) -> Result<(), JournalError> {
         let list = self.keeping().with_list(Clone::clone);

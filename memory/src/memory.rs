@@ -10,6 +10,7 @@ use llm::{Chat, Embed};
 use crate::cache::Cache;
 use crate::calibration::Calibration;
 use crate::index::Index;
+use crate::recall::{Counts, Desk};
 use crate::remember::Keeping;
 use crate::store::Store;
 
@@ -66,6 +67,7 @@ struct Inner {
     parts: Parts,
     settings: Settings,
     keeping: Keeping,
+    desk: Desk,
 }
 
 impl Memory {
@@ -73,11 +75,13 @@ impl Memory {
     #[must_use]
     pub fn new(parts: Parts, settings: Settings) -> Self {
         let keeping = Keeping::new(&settings.folder, settings.journal_max);
+        let desk = Desk::new(&settings);
         Self {
             inner: Arc::new(Inner {
                 parts,
                 settings,
                 keeping,
+                desk,
             }),
         }
     }
@@ -97,5 +101,16 @@ impl Memory {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// How recall has fared since the start.
+    #[must_use]
+    pub fn recall_counts(&self) -> Counts {
+        self.inner.desk.counts.now()
+    }
+
+    /// What is at hand between questions.
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.inner.desk
     }
 }

@@ -35,6 +35,7 @@ impl Memory {
     /// store it is brought by [`Memory::run`]. This never waits and never fails. Visitors have
     /// their session, and nothing of them goes to any disk.
     pub fn remember(&self, turn: Turn) {
+        self.take_into_session(&turn);
         if turn.who.person().is_none() {
             return;
         }

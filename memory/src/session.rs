@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::person::{Asker, Company, Place, Who};
+use crate::person::{Asker, Place, Who};
 use crate::store::Forget;
 use crate::turn::{Audience, Id, Turn};
 
@@ -123,7 +123,10 @@ impl Sessions {
         let lifetime = self.lifetime();
         let at = turn.at;
         let session = self.places.entry(turn.place.clone()).or_default();
-        if session.silence(at).is_some_and(|silence| silence > lifetime) {
+        if session
+            .silence(at)
+            .is_some_and(|silence| silence > lifetime)
+        {
             session.turns.clear();
         }
         session.put(turn);
@@ -174,6 +177,10 @@ impl Sessions {
         self.present(place, now)
             .filter(|turn| turn.who.person().is_some())
             .cloned()
+            .map(|mut turn| {
+                turn.witnesses.retain(|witness| witness.person().is_some());
+                turn
+            })
             .collect()
     }
 
@@ -198,6 +205,9 @@ impl Sessions {
         self.places.remove(&Place::Private(who.clone()));
         for session in self.places.values_mut() {
             session.turns.retain(|turn| turn.who != *who);
+            for turn in &mut session.turns {
+                turn.witnesses.retain(|witness| witness != who);
+            }
         }
     }
 
@@ -218,7 +228,10 @@ impl Sessions {
         if self.places.len() <= MOST_PLACES {
             return;
         }
-        let silent = self.places.iter().min_by_key(|(_, session)| session.touched);
+        let silent = self
+            .places
+            .iter()
+            .min_by_key(|(_, session)| session.touched);
         if let Some(place) = silent.map(|(place, _)| place.clone()) {
             self.places.remove(&place);
         }
@@ -289,11 +302,7 @@ fn may_see(turn: &Turn, asker: &Asker, private_too: bool) -> bool {
     if turn.who == asker.who {
         return turn.audience.may_be_told(asker.company, private_too);
     }
-    let witnessed = asker
-        .who
-        .person()
-        .is_some_and(|person| turn.witnesses.contains(person));
-    witnessed && turn.audience == Audience::Shared
+    turn.witnesses.contains(&asker.who) && turn.audience == Audience::Shared
 }
 
 fn is_meant(what: &Forget, turn: &Turn) -> bool {
@@ -304,13 +313,9 @@ fn is_meant(what: &Forget, turn: &Turn) -> bool {
             let ids: HashSet<&Id> = ids.iter().collect();
             is_of(person) && turn.id.sides().iter().any(|side| ids.contains(side))
         }
-        Forget::Since(person, since) => is_of(person) && turn.at >= *since,
+        Forget::Since(person, from, until) => is_of(person) && (*from..=*until).contains(&turn.at),
         Forget::Person(person, until) => is_of(person) && turn.at <= *until,
         Forget::Before(before) => turn.at < *before,
         Forget::Everything(until) => turn.at <= *until,
     }
 }
-
-
-#[cfg(test)]
-mod tests;

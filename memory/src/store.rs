@@ -283,6 +283,22 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
+impl Profile {
+    /// The profile of somebody who was never heard before `now` and has told nothing.
+    #[must_use]
+    pub fn new(person: Person, now: Timestamp) -> Self {
+        Self {
+            person,
+            name: String::new(),
+            time_zone: None,
+            private_aloud: false,
+            off_record: false,
+            first_seen: now,
+            last_seen: now,
+        }
+    }
+}
+
 impl Forgotten {
     /// So many entries are named at most.
     pub const MOST_NAMED: usize = 1_000;

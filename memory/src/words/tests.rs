@@ -19,7 +19,10 @@ fn forms_of_one_word_are_one_term() {
 
 #[test]
 fn words_that_say_nothing_are_left_out() {
-    assert_eq!(terms("What is the name of my dog? Don't you know?"), ["nam", "dog"]);
+    assert_eq!(
+        terms("What is the name of my dog? Don't you know?"),
+        ["nam", "dog"]
+    );
     assert_eq!(terms("..., -- !"), Vec::<String>::new());
 }
 
