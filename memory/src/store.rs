@@ -10,6 +10,16 @@ use crate::entry::{Entry, Kind};
 use crate::person::{Company, Person, Place};
 use crate::turn::{Audience, Id, Turn};
 
+mod connections;
+mod layout;
+mod place;
+mod rows;
+mod sql;
+mod trouble;
+
+pub use place::{Postgres, Where};
+pub use sql::open;
+
 /// Why a store, an index or a cache did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -201,7 +211,8 @@ pub struct Listed {
 /// Holds what is remembered. Each call is one transaction.
 pub trait Store: Send + Sync + fmt::Debug {
     /// Remembers a turn of a known person: the person, the turn, its witnesses, its two sides as
-    /// entries, and what the index must learn. A turn that is there already changes nothing.
+    /// entries, and what the index must learn. A turn that is there already, or was forgotten,
+    /// changes nothing. Times are kept to the millisecond, 64 KiB of each side, and no NUL.
     ///
     /// # Errors
     /// [`StoreError::Refused`] for the turn of a visitor.
@@ -243,7 +254,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     ) -> BoxFuture<'_, Result<Vec<Turn>, StoreError>>;
 
     /// Writes what was learnt. Entries of people who were forgotten meanwhile (their turn is gone)
-    /// are left out.
+    /// are left out, and so is a summary when one of the turns is gone that it stands for.
     fn learn<'a>(&'a self, learnt: &'a Learnt) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Reminders of all people that are due by `now` and not yet told, earliest first.

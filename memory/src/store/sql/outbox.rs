@@ -1,0 +1,86 @@
+//! What the index has yet to learn.
+
+use sqlx::AnyConnection;
+use sqlx::Row as _;
+use sqlx::error::Error;
+
+use super::super::Change;
+use super::super::rows::{self, ENTRY};
+use super::{AT_ONCE, count, find};
+use crate::person::Person;
+use crate::turn::Id;
+
+/// How an entry that is there already gets the number of its last change.
+pub(super) const LATEST: &str = "ON CONFLICT (entry) DO UPDATE SET number = excluded.number";
+
+/// An entry was changed or taken out.
+pub(super) async fn put(db: &mut AnyConnection, id: Id) -> Result<(), Error> {
+    let put = rows::statement(format!("INSERT INTO outbox (entry) VALUES ($1) {LATEST}"));
+    put.bind(id.to_string()).execute(db).await?;
+    Ok(())
+}
+
+/// Changes, oldest first.
+pub(super) async fn waiting(db: &mut AnyConnection, limit: usize) -> Result<Vec<Change>, Error> {
+    let waiting = rows::statement(format!(
+        "SELECT outbox.number, outbox.entry, {ENTRY}
+         FROM outbox LEFT JOIN entries ON entries.id = outbox.entry
+         ORDER BY outbox.number LIMIT $1"
+    ));
+    let rows = waiting.bind(count(limit)).fetch_all(db).await?;
+    let change = |row: &_| {
+        let there: Option<String> = sqlx::any::AnyRow::try_get(row, "id")?;
+        Ok(Change {
+            number: row.try_get("number")?,
+            id: rows::id(row, "entry")?,
+            entry: there.map(|_| rows::entry(row)).transpose()?,
+        })
+    };
+    rows.iter().map(change).collect()
+}
+
+/// These were learnt.
+pub(super) async fn settled(db: &mut AnyConnection, numbers: &[i64]) -> Result<(), Error> {
+    for numbers in numbers.chunks(AT_ONCE) {
+        let mut learnt = rows::statement(format!(
+            "DELETE FROM outbox WHERE number IN ({})",
+            rows::places(1, numbers.len())
+        ));
+        for number in numbers {
+            learnt = learnt.bind(*number);
+        }
+        learnt.execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// Every entry is to be learnt anew, and found by the words that this program makes of it.
+pub(super) async fn relearn(db: &mut AnyConnection) -> Result<u64, Error> {
+    let mut last = i64::MIN;
+    loop {
+        let next = sqlx::query(
+            "SELECT number, person, text, terms FROM entries WHERE number > $1
+             ORDER BY number LIMIT $2",
+        );
+        let rows = next
+            .bind(last)
+            .bind(count(AT_ONCE))
+            .fetch_all(&mut *db)
+            .await?;
+        let Some(end) = rows.last() else { break };
+        last = end.try_get("number")?;
+        for row in &rows {
+            let person = Person::new(row.try_get::<String, _>("person")?);
+            let terms = find::terms(&person, row.try_get("text")?);
+            if terms != row.try_get::<String, _>("terms")? {
+                let renew = sqlx::query("UPDATE entries SET terms = $2 WHERE number = $1");
+                let number: i64 = row.try_get("number")?;
+                renew.bind(number).bind(terms).execute(&mut *db).await?;
+            }
+        }
+    }
+    let all = rows::statement(format!(
+        "INSERT INTO outbox (entry) SELECT id FROM entries WHERE true ORDER BY number {LATEST}"
+    ));
+    Ok(all.execute(db).await?.rows_affected())
+}
