@@ -91,5 +91,7 @@ END;
 -- entry that is not there any more is to be taken out.
 CREATE TABLE outbox (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
-    entry TEXT NOT NULL UNIQUE
+    entry TEXT NOT NULL UNIQUE,
+    -- Whose it is, or was.
+    person TEXT NOT NULL
 );

@@ -215,6 +215,8 @@ impl Work<'_> {
 }
 
 fn is_busy(error: &Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code.parse().is_ok_and(|code: i32| code & 0xff == 5))
 }

@@ -6,8 +6,7 @@ use sqlx::error::Error;
 
 use super::super::rows::{self, Statement};
 use super::super::{Forget, Forgotten};
-use super::outbox::LATEST;
-use super::{AT_ONCE, count};
+use super::{AT_ONCE, count, outbox};
 use crate::person::Person;
 use crate::turn::Id;
 
@@ -181,13 +180,8 @@ impl Doomed {
         for row in named.fetch_all(&mut *db).await? {
             forgotten.entries.push(rows::id(&row, "id")?);
         }
-        self.run(
-            db,
-            &format!(
-                "INSERT INTO outbox (entry) SELECT id FROM ({gone}) AS gone WHERE true {LATEST}"
-            ),
-        )
-        .await?;
+        self.run(db, &outbox::put_all(&format!("id IN ({gone})")))
+            .await?;
         self.run(
             db,
             &format!("UPDATE turns SET state = 'read' WHERE summary IN ({gone})"),
@@ -256,11 +250,7 @@ async fn single(
         ));
         emptied.execute(&mut *db).await?;
     }
-    bound(format!(
-        "INSERT INTO outbox (entry) SELECT id FROM entries WHERE {which} {LATEST}"
-    ))
-    .execute(&mut *db)
-    .await?;
+    bound(outbox::put_all(&which)).execute(&mut *db).await?;
     bound(format!("DELETE FROM entries WHERE {which}"))
         .execute(db)
         .await?;

@@ -25,7 +25,7 @@ pub(super) async fn learn(db: &mut AnyConnection, learnt: &Learnt) -> Result<(),
             continue;
         }
         write(db, entry).await?;
-        outbox::put(db, entry.id).await?;
+        outbox::put(db, entry.id, &entry.person).await?;
         if entry.kind == Kind::Summary {
             summary = Some(entry.id);
         }
@@ -33,9 +33,9 @@ pub(super) async fn learn(db: &mut AnyConnection, learnt: &Learnt) -> Result<(),
     for (id, since) in &learnt.ended {
         let end = sqlx::query("UPDATE entries SET ended = $2 WHERE id = $1");
         let ended = end.bind(id.to_string()).bind(rows::time(*since));
-        if ended.execute(&mut *db).await?.rows_affected() > 0 {
-            outbox::put(db, *id).await?;
-        }
+        ended.execute(&mut *db).await?;
+        let changed = rows::statement(outbox::put_all("id = $1"));
+        changed.bind(id.to_string()).execute(&mut *db).await?;
     }
     for turns in learnt.read.chunks(AT_ONCE) {
         let mut read = rows::statement(format!(

@@ -2,6 +2,7 @@
 
 use sqlx::AnyConnection;
 use sqlx::Row as _;
+use sqlx::any::AnyRow;
 use sqlx::error::Error;
 
 use super::super::Change;
@@ -11,28 +12,40 @@ use crate::person::Person;
 use crate::turn::Id;
 
 /// How an entry that is there already gets the number of its last change.
-pub(super) const LATEST: &str = "ON CONFLICT (entry) DO UPDATE SET number = excluded.number";
+const LATEST: &str = "ON CONFLICT (entry) DO UPDATE SET number = excluded.number";
 
-/// An entry was changed or taken out.
-pub(super) async fn put(db: &mut AnyConnection, id: Id) -> Result<(), Error> {
-    let put = rows::statement(format!("INSERT INTO outbox (entry) VALUES ($1) {LATEST}"));
-    put.bind(id.to_string()).execute(db).await?;
+/// An entry of a person was changed or taken out.
+pub(super) async fn put(db: &mut AnyConnection, id: Id, person: &Person) -> Result<(), Error> {
+    let put = rows::statement(format!(
+        "INSERT INTO outbox (entry, person) VALUES ($1, $2) {LATEST}"
+    ));
+    let put = put.bind(id.to_string()).bind(rows::key(person));
+    put.execute(db).await?;
     Ok(())
+}
+
+/// Entries were changed or taken out: those that `which` selects by name.
+pub(super) fn put_all(which: &str) -> String {
+    format!(
+        "INSERT INTO outbox (entry, person)
+         SELECT id, person FROM entries WHERE {which} ORDER BY number {LATEST}"
+    )
 }
 
 /// Changes, oldest first.
 pub(super) async fn waiting(db: &mut AnyConnection, limit: usize) -> Result<Vec<Change>, Error> {
     let waiting = rows::statement(format!(
-        "SELECT outbox.number, outbox.entry, {ENTRY}
+        "SELECT outbox.number, outbox.entry, outbox.person AS whose, {ENTRY}
          FROM outbox LEFT JOIN entries ON entries.id = outbox.entry
          ORDER BY outbox.number LIMIT $1"
     ));
     let rows = waiting.bind(count(limit)).fetch_all(db).await?;
-    let change = |row: &_| {
-        let there: Option<String> = sqlx::any::AnyRow::try_get(row, "id")?;
+    let change = |row: &AnyRow| {
+        let there: Option<String> = row.try_get("id")?;
         Ok(Change {
             number: row.try_get("number")?,
             id: rows::id(row, "entry")?,
+            person: Person::new(row.try_get::<String, _>("whose")?),
             entry: there.map(|_| rows::entry(row)).transpose()?,
         })
     };
@@ -79,8 +92,6 @@ pub(super) async fn relearn(db: &mut AnyConnection) -> Result<u64, Error> {
             }
         }
     }
-    let all = rows::statement(format!(
-        "INSERT INTO outbox (entry) SELECT id FROM entries WHERE true ORDER BY number {LATEST}"
-    ));
+    let all = rows::statement(put_all("true"));
     Ok(all.execute(db).await?.rows_affected())
 }

@@ -67,7 +67,7 @@ pub(super) async fn record(
     }
     for side in turn.sides() {
         learn::write(db, &side).await?;
-        outbox::put(db, side.id).await?;
+        outbox::put(db, side.id, person).await?;
     }
     Ok(())
 }
