@@ -14,6 +14,7 @@ pub mod index;
 pub mod person;
 pub mod recall;
 pub mod session;
+pub mod statements;
 pub mod store;
 pub mod turn;
 pub mod words;
