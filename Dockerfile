@@ -11,7 +11,7 @@ COPY . .
 # What cargo downloads and compiles stays between builds, outside of the image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
-    cargo build --locked --release --package mumble-ai && \
+    cargo build --locked --release --package mumble-ai --features minilm && \
     install -D target/release/mumble-ai /out/mumble-ai && \
     strip --strip-debug /out/mumble-ai
 

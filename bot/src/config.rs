@@ -141,6 +141,16 @@ impl Config {
         folder.unwrap_or_else(|| self.state_dir.join("models").join(&self.embedding.model))
     }
 
+    /// All that [`llm::embed::open`] wants to know.
+    #[must_use]
+    pub fn embedding_source(&self) -> llm::embed::Source {
+        llm::embed::Source {
+            server: self.embedding_server(),
+            folder: self.embedding_folder(),
+            keep_alive: Some(self.ollama.keep_alive.clone()),
+        }
+    }
+
     /// What one key alone cannot show to be wrong.
     fn agrees(&self, settings: &Settings) -> Result<(), SettingsError> {
         for (room, urls, dialects) in [
@@ -155,6 +165,11 @@ impl Config {
                 );
                 return Err(settings.invalid(room, "dialect", &expected));
             }
+        }
+        let mut dialects = llm::embed::DIALECTS.iter().map(|(name, _)| *name);
+        if !dialects.any(|name| name == self.embedding.dialect) {
+            let expected = "ollama, openai or minilm";
+            return Err(settings.invalid("embedding", "dialect", expected));
         }
         if self.retry.max_delay < self.retry.base_delay {
             let expected = "no less than RETRY_BASE_DELAY";

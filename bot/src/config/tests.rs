@@ -286,6 +286,11 @@ fn the_database_is_found_by_either_of_its_names() {
 }
 
 #[test]
+fn an_embedding_dialect_that_is_none_is_refused() {
+    refusal("EMBEDDING_DIALECT", "chroma");
+}
+
+#[test]
 fn a_time_zone_that_is_none_is_refused() {
     refusal("TIME_ZONE", "Europe/Atlantis");
     let config = config(&[("TIME_ZONE", "Europe/Paris")]).unwrap();

@@ -1,8 +1,9 @@
 //! What can go wrong with a model server, in one line that says what to do.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::DIALECTS;
+use crate::{DIALECTS, embed};
 
 /// Why there is no answer, or only a part of one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +13,35 @@ pub enum ChatError {
     UnknownDialect {
         /// What was asked for.
         name: String,
+    },
+    /// The dialect is not in [`embed::DIALECTS`].
+    #[error(
+        "there is no embedding dialect `{name}`; there are {}",
+        embed_dialects()
+    )]
+    UnknownEmbedding {
+        /// What was asked for.
+        name: String,
+    },
+    /// The dialect is known, but this program was built without it.
+    #[error(
+        "this program was built without the embedding dialect `{name}`; \
+         build it with `--features {name}`, or choose another"
+    )]
+    NotBuiltIn {
+        /// What was asked for; the cargo feature is called the same.
+        name: &'static str,
+    },
+    /// A file of a model that runs in this process is not there, or is not one.
+    #[error(
+        "{}: {reason}; the folder of the embedding model must hold model.safetensors, \
+         tokenizer.json and config.json", path.display()
+    )]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The address is not one.
     #[error("`{url}` is not an address of a model server; expected http://HOST:PORT")]
@@ -97,6 +127,9 @@ impl ChatError {
         matches!(
             self,
             Self::UnknownDialect { .. }
+                | Self::UnknownEmbedding { .. }
+                | Self::NotBuiltIn { .. }
+                | Self::NoFile { .. }
                 | Self::BadAddress { .. }
                 | Self::KeyRefused { .. }
                 | Self::UnknownModel { .. }
@@ -105,9 +138,11 @@ impl ChatError {
 }
 
 fn dialects() -> String {
-    DIALECTS
-        .iter()
-        .map(|(name, _)| *name)
-        .collect::<Vec<_>>()
-        .join(", ")
+    let names: Vec<&str> = DIALECTS.iter().map(|(name, _)| *name).collect();
+    names.join(", ")
+}
+
+fn embed_dialects() -> String {
+    let names: Vec<&str> = embed::DIALECTS.iter().map(|(name, _)| *name).collect();
+    names.join(", ")
 }

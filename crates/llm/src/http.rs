@@ -185,7 +185,7 @@ fn without_userinfo(text: &str) -> String {
     text.rsplit('@').next().unwrap_or(text).to_owned()
 }
 
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut line: String = words
         .chars()

@@ -1,7 +1,8 @@
 //! The model: chat as a stream of tokens, one file per server dialect.
 //!
 //! A server is opened by the name of its dialect from the table [`DIALECTS`]; from then on only
-//! the trait [`Chat`] is seen. Engines fail honestly: no retry, no fallback and no deadline lives
+//! the trait [`Chat`] is seen. What makes texts into vectors has a table of its own in [`embed`].
+//! Engines fail honestly: no retry, no fallback and no deadline lives
 //! here; those are put around an engine where it is wired. What people say is never logged here,
 //! at any level.
 
@@ -13,7 +14,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use secrecy::SecretString;
 
-mod embed;
+pub mod embed;
 mod ollama;
 mod openai;
 mod answer;

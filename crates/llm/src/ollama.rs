@@ -30,33 +30,40 @@ impl Chat for Ollama {
     fn chat(&self, request: Request) -> BoxStream<'static, Result<String, ChatError>> {
         let body = Body::from(&request);
         let post = self.http.post("/api/chat").json(&body);
-        let (base, model) = (self.http.base().to_owned(), request.options.model);
-        answer::pieces::<Lines>(self.http.clone(), post, read, move |error| match error {
-            // Any other 404 comes from something that is not Ollama.
-            ChatError::Status {
-                status: 404,
-                reason,
-                ..
-            } if is_about_a_model(&reason) => unknown_model(base, model),
-            other => other,
+        let (http, model) = (self.http.clone(), request.options.model);
+        answer::pieces::<Lines>(self.http.clone(), post, read, move |error| {
+            about_the_model(&http, &model, error)
         })
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), ChatError>> {
-        Box::pin(async move {
-            let (http, model) = (&self.http, &self.http.server().model);
-            let tags: Tags = http.json(http.get("/api/tags")).await?;
-            let wanted = tagged(model);
-            if tags
-                .models
-                .iter()
-                .any(|known| tagged(&known.name).eq_ignore_ascii_case(&wanted))
-            {
-                Ok(())
-            } else {
-                Err(unknown_model(http.base().to_owned(), model.clone()))
-            }
-        })
+        Box::pin(knows(&self.http))
+    }
+}
+
+/// Whether the server is there and has its model.
+pub(crate) async fn knows(http: &Http) -> Result<(), ChatError> {
+    let model = &http.server().model;
+    let tags: Tags = http.json(http.get("/api/tags")).await?;
+    let wanted = tagged(model);
+    let is_it = |known: &Known| tagged(&known.name).eq_ignore_ascii_case(&wanted);
+    if tags.models.iter().any(is_it) {
+        Ok(())
+    } else {
+        Err(unknown_model(http.base().to_owned(), model.clone()))
+    }
+}
+
+/// The error of a request, which says what to do when it is about the model.
+pub(crate) fn about_the_model(http: &Http, model: &str, error: ChatError) -> ChatError {
+    match error {
+        // Any other 404 comes from something that is not Ollama.
+        ChatError::Status {
+            status: 404,
+            reason,
+            ..
+        } if is_about_a_model(&reason) => unknown_model(http.base().to_owned(), model.to_owned()),
+        other => other,
     }
 }
 
@@ -79,7 +86,7 @@ struct Body<'a> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum KeepAlive<'a> {
+pub(crate) enum KeepAlive<'a> {
     /// Ollama takes plain seconds as a number only.
     Seconds(i64),
     Duration(&'a str),
@@ -101,6 +108,13 @@ struct Draw<'a> {
     stop: &'a [String],
 }
 
+impl<'a> From<&'a str> for KeepAlive<'a> {
+    fn from(text: &'a str) -> Self {
+        let text = text.trim();
+        text.parse().map_or(Self::Duration(text), Self::Seconds)
+    }
+}
+
 impl<'a> From<&'a Request> for Body<'a> {
     fn from(request: &'a Request) -> Self {
         let options = &request.options;
@@ -109,13 +123,7 @@ impl<'a> From<&'a Request> for Body<'a> {
             messages: &request.messages,
             stream: true,
             think: false,
-            keep_alive: options
-                .keep_alive
-                .as_deref()
-                .map(|text| match text.trim().parse() {
-                    Ok(seconds) => KeepAlive::Seconds(seconds),
-                    Err(_) => KeepAlive::Duration(text.trim()),
-                }),
+            keep_alive: options.keep_alive.as_deref().map(KeepAlive::from),
             format: options.format.as_ref().map(|format| match format {
                 Format::Json => Value::from("json"),
                 Format::Schema(schema) => schema.clone(),

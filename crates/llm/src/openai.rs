@@ -19,14 +19,19 @@ use crate::{Chat, ChatError, Format, Message, Request, Server};
 const MODELS_SHOWN: usize = 8;
 
 /// Takes the base address with or without `/v1`, as both are written in other programs.
-pub(crate) fn open(mut server: Server) -> Result<Arc<dyn Chat>, ChatError> {
+pub(crate) fn open(server: Server) -> Result<Arc<dyn Chat>, ChatError> {
+    Ok(Arc::new(OpenAi {
+        http: Http::new(without_version(server))?,
+    }))
+}
+
+/// The server at its address without `/v1`.
+pub(crate) fn without_version(mut server: Server) -> Server {
     let url = server.url.trim_end_matches('/');
     server
         .url
         .truncate(url.strip_suffix("/v1").unwrap_or(url).len());
-    Ok(Arc::new(OpenAi {
-        http: Http::new(server)?,
-    }))
+    server
 }
 
 #[derive(Debug)]
@@ -40,41 +45,51 @@ impl Chat for OpenAi {
             .http
             .post("/v1/chat/completions")
             .json(&Body::from(&request));
-        let (base, model) = (self.http.base().to_owned(), request.options.model);
-        answer::pieces::<Events>(self.http.clone(), post, read, move |error| match error {
-            // Any other 404 comes from a server that does not have this path.
-            ChatError::Status {
-                status: 404,
-                reason,
-                ..
-            } if names_the_model(&reason, &model) => ChatError::UnknownModel {
-                url: base,
-                model,
-                help: "its /v1/models lists those that it has".to_owned(),
-            },
-            other => other,
+        let (http, model) = (self.http.clone(), request.options.model);
+        answer::pieces::<Events>(self.http.clone(), post, read, move |error| {
+            about_the_model(&http, &model, error)
         })
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), ChatError>> {
-        Box::pin(async move {
-            let (http, model) = (&self.http, &self.http.server().model);
-            let Models { data } = http.json(http.get("/v1/models")).await?;
-            if data.iter().any(|known| known.id == *model) {
-                return Ok(());
-            }
-            let names: Vec<&str> = data
-                .iter()
-                .take(MODELS_SHOWN)
-                .map(|m| m.id.as_str())
-                .collect();
-            let help = match names[..] {
-                [] => "it has none at all".to_owned(),
-                _ => format!("it has {}", names.join(", ")),
-            };
-            let (url, model) = (http.base().to_owned(), model.clone());
-            Err(ChatError::UnknownModel { url, model, help })
-        })
+        Box::pin(knows(&self.http))
+    }
+}
+
+/// Whether the server is there and has its model.
+pub(crate) async fn knows(http: &Http) -> Result<(), ChatError> {
+    let model = &http.server().model;
+    let Models { data } = http.json(http.get("/v1/models")).await?;
+    if data.iter().any(|known| known.id == *model) {
+        return Ok(());
+    }
+    let names: Vec<&str> = data
+        .iter()
+        .take(MODELS_SHOWN)
+        .map(|m| m.id.as_str())
+        .collect();
+    let help = match names[..] {
+        [] => "it has none at all".to_owned(),
+        _ => format!("it has {}", names.join(", ")),
+    };
+    let (url, model) = (http.base().to_owned(), model.clone());
+    Err(ChatError::UnknownModel { url, model, help })
+}
+
+/// The error of a request, which says what to do when it is about the model.
+pub(crate) fn about_the_model(http: &Http, model: &str, error: ChatError) -> ChatError {
+    match error {
+        // Any other 404 comes from a server that does not have this path.
+        ChatError::Status {
+            status: 404,
+            reason,
+            ..
+        } if names_the_model(&reason, model) => ChatError::UnknownModel {
+            url: http.base().to_owned(),
+            model: model.to_owned(),
+            help: "its /v1/models lists those that it has".to_owned(),
+        },
+        other => other,
     }
 }
 
