@@ -20,6 +20,8 @@ use crate::session::Said;
 use crate::store::{Profile, StoreError};
 use crate::words;
 
+mod about;
+mod context;
 mod counts;
 mod desk;
 mod evidence;
@@ -31,6 +33,7 @@ mod note;
 pub use counts::Counts;
 pub(crate) use desk::Desk;
 
+use context::Around;
 use find::Found;
 use hot::Hot;
 
@@ -148,13 +151,23 @@ impl Memory {
         let found = Found {
             near: near.unwrap_or_default(),
             same: same.unwrap_or_default(),
-            learnt: hot.learnt.clone(),
         };
-        let present = recalled.talk.iter().map(|said| said.turn).collect();
-        let mut entries = fuse::fuse(&found, &terms, &present, self.settings(), now);
-        if !entries.is_empty() {
-            self.add_other_sides(&mut entries, &present, deadline).await;
-        }
+        let around = Around {
+            person,
+            question,
+            present: recalled.talk.iter().map(|said| said.turn).collect(),
+            outdated: hot::outdated(&hot.learnt),
+            deadline,
+        };
+        let entries = fuse::fuse(
+            &found,
+            &terms,
+            &around.present,
+            &around.outdated,
+            self.settings(),
+            now,
+        );
+        let mut entries = self.in_context(entries, &around).await;
         entries.retain(|known| self.may_come(&known.entry, asker, private_too));
         entries.truncate(self.settings().long_term);
         recalled.entries = entries;

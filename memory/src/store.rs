@@ -238,6 +238,15 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Entries of a person.
     fn list<'a>(&'a self, filter: Filter<'a>) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>>;
 
+    /// Both sides of what a person said from the first moment to the second, oldest first.
+    fn around<'a>(
+        &'a self,
+        person: &'a Person,
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>>;
+
     /// Turns that nothing was learnt from yet, oldest first, finished before `before`.
     fn unread(
         &self,

@@ -42,6 +42,18 @@ impl Store for GuardedStore {
         self.ask(Size::One, move |store| store.list(filter.clone()))
     }
 
+    fn around<'a>(
+        &'a self,
+        person: &'a Person,
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Answer<'a, Vec<Entry>> {
+        self.ask(Size::One, move |store| {
+            store.around(person, from, until, limit)
+        })
+    }
+
     fn unread(&self, before: Timestamp, limit: usize) -> Answer<'_, Vec<Turn>> {
         self.ask(Size::One, move |store| store.unread(before, limit))
     }

@@ -1,13 +1,11 @@
 //! The two ways to find an entry: by its meaning and by its words.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 
 use llm::Purpose;
-use tokio::time::{Instant, timeout_at};
 
-use super::Recollection;
 use crate::entry::Entry;
 use crate::index::Near;
 use crate::memory::Memory;
@@ -32,8 +30,6 @@ pub(super) struct Found {
     pub(super) near: Vec<(Entry, f32)>,
     /// By words.
     pub(super) same: Vec<Entry>,
-    /// What was learnt about the person, ended things among it.
-    pub(super) learnt: Vec<Entry>,
 }
 
 impl Memory {
@@ -118,49 +114,5 @@ impl Memory {
             .into();
         self.desk().questions.insert(question, Arc::clone(&vector));
         Ok(vector)
-    }
-
-    /// A question that was asked before is answered by what was heard then, and an answer means
-    /// little without its question: the other side of a turn comes along.
-    pub(super) async fn add_other_sides(
-        &self,
-        entries: &mut Vec<Recollection>,
-        present: &HashSet<Id>,
-        deadline: Instant,
-    ) {
-        let known: HashSet<Id> = entries.iter().map(|known| known.entry.id).collect();
-        let wanted: Vec<Id> = entries
-            .iter()
-            .take(self.settings().long_term)
-            .filter(|known| known.entry.kind.is_side())
-            .filter_map(|known| known.entry.turn)
-            .filter(|turn| !present.contains(turn))
-            .flat_map(Id::sides)
-            .filter(|side| !known.contains(side))
-            .collect();
-        if wanted.is_empty() {
-            return;
-        }
-        let Ok(Ok(sides)) = timeout_at(deadline, self.parts().store.entries(&wanted)).await else {
-            return;
-        };
-        let mut sides: HashMap<Id, Entry> = sides
-            .into_iter()
-            .filter_map(|side| Some((side.turn?, side)))
-            .collect();
-        let alone = std::mem::take(entries);
-        for known in alone {
-            let other = known
-                .entry
-                .turn
-                .filter(|_| known.entry.kind.is_side())
-                .and_then(|turn| sides.remove(&turn));
-            let (nearness, ended) = (known.nearness, known.entry.ended);
-            entries.push(known);
-            entries.extend(other.map(|entry| Recollection {
-                entry: Entry { ended, ..entry },
-                nearness,
-            }));
-        }
     }
 }

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use super::Recollection;
 use super::evidence::Evidence;
 use super::find::Found;
-use super::hot;
 use crate::entry::Entry;
 use crate::memory::Settings;
 use crate::turn::Id;
@@ -29,10 +28,10 @@ pub(super) fn fuse(
     found: &Found,
     terms: &[String],
     present: &HashSet<Id>,
+    outdated: &HashMap<Id, Timestamp>,
     settings: &Settings,
     now: Timestamp,
 ) -> Vec<Recollection> {
-    let outdated = hot::outdated(&found.learnt);
     let texts = found.same.iter().map(|entry| entry.text.as_str());
     let evidence = Evidence::new(terms, texts);
     let mut candidates: HashMap<Id, Candidate> = HashMap::new();
@@ -56,7 +55,7 @@ pub(super) fn fuse(
         .into_values()
         .filter(|candidate| candidate.nearness >= settings.threshold)
         .filter(|candidate| is_of_the_past(&candidate.entry, present, now))
-        .filter_map(|candidate| with_its_end(candidate, &outdated))
+        .filter_map(|candidate| with_its_end(candidate, outdated))
         .collect();
     near.sort_by(|one, other| {
         let ended = |candidate: &Candidate| candidate.entry.ended.is_some();

@@ -96,6 +96,20 @@ impl Store for Sql {
         })
     }
 
+    fn around<'a>(
+        &'a self,
+        person: &'a Person,
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>> {
+        Box::pin(async move {
+            let mut work = self.connections.read().await?;
+            let done = find::around(&mut work.db, person, from, until, limit).await;
+            work.finish(done).await
+        })
+    }
+
     fn unread(
         &self,
         before: Timestamp,

@@ -194,6 +194,28 @@ pub(super) async fn list(db: &mut AnyConnection, filter: &Filter<'_>) -> Result<
     listed(db, list).await
 }
 
+/// The sides of turns from one moment to another.
+pub(super) async fn around(
+    db: &mut AnyConnection,
+    person: &Person,
+    from: Timestamp,
+    until: Timestamp,
+    limit: usize,
+) -> Result<Vec<Entry>, Error> {
+    let sides = rows::statement(format!(
+        "SELECT {ENTRY} FROM entries
+         WHERE person = $1 AND kind IN ($2, $3) AND at >= $4 AND at <= $5
+         ORDER BY at, id LIMIT $6"
+    ))
+    .bind(rows::key(person))
+    .bind(Kind::Said.word())
+    .bind(Kind::Heard.word())
+    .bind(rows::time(from))
+    .bind(rows::time(until))
+    .bind(count(limit));
+    listed(db, sides).await
+}
+
 /// Reminders that are due and were not told.
 pub(super) async fn due(
     db: &mut AnyConnection,
