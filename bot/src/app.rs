@@ -21,7 +21,7 @@ use crate::ear::Ears;
 use crate::engines::{self, EngineError, Engines};
 use crate::excuses::Excuses;
 use crate::floor::Floor;
-use crate::guard::{self, ChatPatience, Guarded, Guards, Patience};
+use crate::guard::{self, ChatPatience, Guarded, Guards, Patience, StoreGuards};
 use crate::health;
 use crate::history::Histories;
 use crate::mind::{Mind, greeting};
@@ -30,7 +30,7 @@ use crate::recogniser::Recogniser;
 use crate::report::Report;
 use crate::signs::Signs;
 use crate::sounds::{Quiet, Remaker, Sounds};
-use crate::stores;
+use crate::stores::Stores;
 use crate::turns::{Bounds, Numbers, Turns};
 use crate::typed::TypedLane;
 use crate::voice::Voice;
@@ -48,8 +48,8 @@ const LEAVING: Duration = Duration::from_secs(2);
 /// turns go to `reports`, if given; when it is full they are dropped.
 ///
 /// # Errors
-/// When an engine's dialect is unknown or its address cannot be used. Servers that are away are
-/// no error: the assistant joins, says so when asked, and works once they are there.
+/// When the dialect of an engine is unknown, or the address of an engine or a store cannot be used.
+/// Servers that are away are no error: the assistant joins, says so when asked, and works once they are there.
 pub async fn run(
     configs: watch::Receiver<Config>,
     board: Board,
@@ -57,13 +57,15 @@ pub async fn run(
     reports: Option<mpsc::Sender<Report>>,
 ) -> Result<(), EngineError> {
     let engines = Engines::open(&configs.borrow())?;
-    run_with(engines, configs, board, shutdown, reports).await;
+    let stores = Stores::open(&configs.borrow())?;
+    run_with(engines, stores, configs, board, shutdown, reports).await;
     Ok(())
 }
 
-/// The same with these engines in place of those that the settings name.
+/// The same with these engines and stores in place of those that the settings name.
 pub async fn run_with(
     engines: Engines,
+    stores: Stores,
     mut configs: watch::Receiver<Config>,
     board: Board,
     shutdown: CancellationToken,
@@ -73,17 +75,23 @@ pub async fn run_with(
 
     // The engines behind their breakers, and who looks after them.
     let guards = guarded(engines, &config);
+    let stores = StoreGuards::new(stores, &config, &guards.ollama);
     let hints = hints(&config);
     let options = engines::options(&config.ollama);
     let system = system_message(&config);
     let mut tending = JoinSet::new();
     guards.whisper.tend(&hints, &mut tending, &shutdown);
-    guards
-        .ollama
-        .tend(&greeting(&system, &options), &mut tending, &shutdown);
+    let greeting = greeting(&system, &options);
+    guards.ollama.tend(&greeting, &mut tending, &shutdown);
     guards.piper.tend(&(), &mut tending, &shutdown);
     for (engine, addresses) in guards.dependencies() {
         board.watch(engine, addresses);
+    }
+    if config.memory.on {
+        stores.tend(&greeting, &mut tending, &shutdown);
+        for (store, place) in stores.dependencies() {
+            board.watch(store, place);
+        }
     }
 
     // Ear, mind and voice around them.
@@ -98,7 +106,6 @@ pub async fn run_with(
     let leaving = line.clone().drop_guard();
     let (client, events) = mumble::join(user(&config), line);
     let standing = client.watch_standing();
-    stores::watch(&config, &board, &shutdown);
     tokio::spawn(health::tell_presence(client.clone(), board.clone()));
     tokio::spawn(comment::run(
         client.clone(),

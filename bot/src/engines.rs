@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use llm::{Chat, ChatError, Options};
+use memory::store::StoreError;
 use service::settings::without_password;
 use speech::stt::{self, Stt, SttError};
 use speech::tts::{self, Tts, TtsError};
@@ -21,6 +22,18 @@ pub enum EngineError {
     /// The synthesiser.
     #[error("PIPER_DIALECT or PIPER_URL: {0}")]
     Tts(#[source] TtsError),
+    /// The database.
+    #[error("DATABASE_URL or DB_HOST: {0}")]
+    Database(#[source] StoreError),
+    /// The cache.
+    #[error("REDIS_URL: {0}")]
+    Redis(#[source] StoreError),
+    /// The index of vectors.
+    #[error("CHROMADB_URL: {0}")]
+    Chromadb(#[source] StoreError),
+    /// What makes vectors.
+    #[error("EMBEDDING_DIALECT, EMBEDDING_URL or EMBEDDING_FOLDER: {0}")]
+    Embedding(#[source] ChatError),
 }
 
 /// An engine at one of its addresses.

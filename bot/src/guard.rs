@@ -16,6 +16,7 @@ mod guarded;
 mod index;
 mod piecemeal;
 mod store;
+mod stores;
 mod stt;
 mod tts;
 mod whole;
@@ -26,6 +27,7 @@ pub use embed::GuardedEmbed;
 pub use guarded::{Guarded, Patience};
 pub use index::GuardedIndex;
 pub use store::GuardedStore;
+pub use stores::StoreGuards;
 pub use stt::GuardedStt;
 pub use tts::GuardedTts;
 

@@ -36,7 +36,7 @@ mod typed;
 mod errand;
 mod presence;
 mod health;
-mod stores;
+pub mod stores;
 mod report;
 mod discreet;
 
@@ -44,4 +44,5 @@ pub use app::{run, run_with};
 pub use config::Config;
 pub use engines::{EngineError, Engines};
 pub use report::Report;
+pub use stores::{Stores, memory_parts};
 pub use service::health::Stages;

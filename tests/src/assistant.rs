@@ -103,12 +103,13 @@ impl Assistant {
         let config = config.expect("a test knows the settings");
         let mut engines = bot::Engines::open(&config).expect("its engines can be opened");
         change(&mut engines);
+        let stores = bot::Stores::open(&config).expect("its stores can be opened");
         let shutdown = CancellationToken::new();
         let board = Board::new(Instant::now());
         let (_settings, configs) = watch::channel(config);
         let (sender, reports) = mpsc::channel(REPORTS);
         let (here, until) = (board.clone(), shutdown.clone());
-        let task = tokio::spawn(bot::run_with(engines, configs, here, until, Some(sender)));
+        let task = tokio::spawn(bot::run_with(engines, stores, configs, here, until, Some(sender)));
         Self {
             reports,
             board,

@@ -251,7 +251,7 @@ async fn an_engine_that_is_set_up_wrongly_is_not_left_alone_and_not_called_well(
     }
     assert_eq!((engines[0].asked(), engines[1].asked()), (20, 0));
     let shown = snapshot();
-    assert_eq!((shown.failures, shown.state), (0, crate::State::Closed));
+    assert_eq!((shown.failures, shown.state), (0, State::Closed));
     assert!(!shown.well() && shown.last_error.is_some());
     engines[0].becomes(Manner::Answers);
     asked(&chain).await;
