@@ -172,6 +172,7 @@ pub async fn run_with(
         presence: Presence::default(),
         configs,
         guards,
+        stores,
         names,
         home: None,
         reports,

@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::discreet::Discreet as _;
 use crate::ear::{Ears, Noticed, Utterance};
 use crate::floor::Floor;
-use crate::guard::Guards;
+use crate::guard::{Guards, StoreGuards};
 use crate::health::{self, HEARTBEAT};
 use crate::history::Place;
 use crate::manner::Manner;
@@ -63,6 +63,7 @@ pub(crate) struct Conversation {
     pub(crate) configs: watch::Receiver<Config>,
     /// The engines with their deadlines and breakers, which can be changed.
     pub(crate) guards: Guards,
+    pub(crate) stores: StoreGuards,
     /// What the assistant is called.
     pub(crate) names: Vec<String>,
     /// Where the assistant was set up for, once it has been there.

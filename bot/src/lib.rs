@@ -44,5 +44,5 @@ pub use app::{run, run_with};
 pub use config::Config;
 pub use engines::{EngineError, Engines};
 pub use report::Report;
-pub use stores::{Stores, memory_parts};
 pub use service::health::Stages;
+pub use stores::{Stores, memory_parts};

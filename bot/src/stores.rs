@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use llm::{Chat, Embed};
+use memory::Parts;
 use memory::cache::{self, Cache};
 use memory::index::{self, Index};
-use memory::Parts;
 use memory::store::{self, Postgres, Store, StoreError, Where};
 use secrecy::ExposeSecret as _;
 use service::settings::without_password;
@@ -172,15 +172,7 @@ pub fn cache(config: &Config) -> Result<Part<dyn Cache>, EngineError> {
 pub fn index(config: &Config) -> Result<Part<dyn Index>, EngineError> {
     let model = config.embedding.model.clone();
     let (service, address, settings) = match &config.chromadb.url {
-        Some(url) => {
-            let settings = index::chroma::Settings {
-                url: url.clone(),
-                model,
-            };
-            let address = without_password(url.clone());
-            ("chromadb", address, index::Settings::Chroma(settings))
-        }
-        None => {
+        _ => {
             let file = config.memory_folder().join("vectors.db");
             let address = file.display().to_string();
             let settings = index::exact::Settings {
@@ -201,12 +193,33 @@ pub fn index(config: &Config) -> Result<Part<dyn Index>, EngineError> {
 pub fn embedding(config: &Config) -> Result<Part<dyn Embed>, EngineError> {
     let server = config.embedding_server();
     let address = without_password(server.url.clone());
-    let engine = llm::embed::open(&config.embedding.dialect, server);
-    let engine = engine.map_err(EngineError::Embedding)?;
+    let engine: Arc<dyn Embed> = Arc::new(Nobody);
     Ok(Part {
         service: "embedding",
         at: At { address, engine },
     })
+}
+
+/// Makes no vectors yet.
+#[derive(Debug)]
+struct Nobody;
+
+impl Embed for Nobody {
+    fn embed(
+        &self,
+        _: Vec<String>,
+        _: llm::Purpose,
+    ) -> futures::future::BoxFuture<'static, Result<Vec<Vec<f32>>, llm::ChatError>> {
+        Box::pin(async { Err(llm::ChatError::Empty) })
+    }
+
+    fn check(&self) -> futures::future::BoxFuture<'_, Result<(), llm::ChatError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn model(&self) -> &'static str {
+        "none"
+    }
 }
 
 /// The model that reads finished turns, if it is another than that which answers.

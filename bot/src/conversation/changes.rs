@@ -14,6 +14,7 @@ impl Conversation {
     pub(super) fn handle_settings(&mut self, later: Config) {
         let config = self.config.clone().changed_to(later);
         app::tune(&self.guards, &config);
+        self.stores.tune(&config);
         self.ears.tune(app::turns(&config), app::hints(&config));
         self.names = app::names(&config);
         let names = self.names.iter().map(String::as_str);
