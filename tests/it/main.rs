@@ -33,6 +33,7 @@ mod privacy;
 mod health;
 mod stack;
 mod keeping;
+mod contract;
 mod health_check;
 mod soak;
 mod faults_soak;

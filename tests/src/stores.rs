@@ -21,6 +21,15 @@ impl Store {
         Self::start("postgres", None, &[])
     }
 
+    /// A Postgres on a port that somebody knows already, with its data in `folder`/data.
+    pub fn postgres_at(port: u16, folder: &Path) -> Self {
+        let served = Served::start("postgres", port, Some(folder), &[]);
+        Self {
+            port,
+            _served: served,
+        }
+    }
+
     /// A Redis with its data in `folder`/data; `log` is what `appendonly` is set to.
     pub fn redis(folder: &Path, log: &str) -> Self {
         Self::start("redis", Some(folder), &[("REDIS_APPENDONLY", log)])

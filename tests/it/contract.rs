@@ -1,0 +1,5 @@
+//! What every store promises, tried on each of them: one list of promises for all.
+
+mod migrations;
+mod outage;
+mod store;
