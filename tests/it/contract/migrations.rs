@@ -61,7 +61,11 @@ async fn written_at_each_step(address: &str, folder: &str, last: i64) {
     sqlx::any::install_default_drivers();
     let steps = Migrator::new(Path::new(folder)).await.unwrap();
     let versions: Vec<_> = steps.iter().map(|step| step.version).collect();
-    assert_eq!(versions, ROWS.map(|(version, _)| version), "each step has rows here");
+    assert_eq!(
+        versions,
+        ROWS.map(|(version, _)| version),
+        "each step has rows here"
+    );
     let mut db = AnyConnection::connect(address).await.unwrap();
     for (version, rows) in ROWS.into_iter().filter(|(version, _)| *version <= last) {
         steps.run_to(version, &mut db).await.unwrap();
@@ -94,6 +98,9 @@ async fn look_into(place: &Where, last: i64) {
     assert_eq!(store.search(words).await.unwrap().len(), entries.len());
     // The turn can be forgotten with what comes from it, as by the newest layout.
     let turn = vec![export.turns[0].id];
-    let forgotten = store.forget(&memory::store::Forget::Turns(ann, turn)).await.unwrap();
+    let forgotten = store
+        .forget(&memory::store::Forget::Turns(ann, turn))
+        .await
+        .unwrap();
     assert_eq!((forgotten.turns, forgotten.count), (1, last as u64));
 }

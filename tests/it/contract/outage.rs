@@ -60,7 +60,8 @@ async fn a_server_that_is_away_is_seen_at_once_and_used_when_it_comes() {
     let port = world::free_port();
     let store = server(&on_port(port));
     let reason = refused(&*store).await;
-    let expected = format!("the database 127.0.0.1:{port}/postgres: nobody listens there: start it");
+    let expected =
+        format!("the database 127.0.0.1:{port}/postgres: nobody listens there: start it");
     assert_eq!(reason, expected);
 
     let folder = tempfile::tempdir().unwrap();
@@ -84,7 +85,9 @@ async fn a_server_that_is_away_is_seen_at_once_and_used_when_it_comes() {
 async fn an_empty_database_is_laid_out_once_by_many() {
     let address = empty_schema().await;
     let stores: Vec<_> = (0..6).map(|_| server(&address)).collect();
-    let all = stores.iter().map(|store| async { store.record(&turn()).await });
+    let all = stores
+        .iter()
+        .map(|store| async { store.record(&turn()).await });
     for done in futures::future::join_all(all).await {
         done.unwrap();
     }
@@ -98,7 +101,10 @@ async fn a_database_of_a_newer_program_is_refused() {
     run(&address, "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', true, '', 1)").await;
     let store = server(&address);
     let error = store.check().await.unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 9999, .. }), "{error}");
+    assert!(
+        matches!(error, StoreError::Newer { found: 9999, .. }),
+        "{error}"
+    );
     assert_eq!(store.record(&turn()).await, Err(error));
 }
 
@@ -109,9 +115,18 @@ async fn what_somebody_must_mend_is_told_in_one_line() {
     let (server_itself, _) = address.split_once('?').unwrap();
     let as_guest = server_itself.replace("postgres@", "guest:secret@");
     for (address, expected) in [
-        (as_guest.clone(), "permission denied for schema public: let its user create tables"),
-        (format!("{as_guest}s"), "database \"postgress\" does not exist: create it"),
-        (as_guest.replace("guest", "nobody"), "role \"nobody\" does not exist: set the right user"),
+        (
+            as_guest.clone(),
+            "permission denied for schema public: let its user create tables",
+        ),
+        (
+            format!("{as_guest}s"),
+            "database \"postgress\" does not exist: create it",
+        ),
+        (
+            as_guest.replace("guest", "nobody"),
+            "role \"nobody\" does not exist: set the right user",
+        ),
     ] {
         let error = server(&address).check().await.unwrap_err();
         // What can be mended is no reason to give up what is to be kept.

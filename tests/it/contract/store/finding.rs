@@ -4,7 +4,10 @@ use super::*;
 use memory::store::{Filter, Learnt};
 
 pub(super) async fn entries_are_found_by_their_words(store: &dyn Store) {
-    store.record(&said("ann", "my dog is called bello", 0)).await.unwrap();
+    store
+        .record(&said("ann", "my dog is called bello", 0))
+        .await
+        .unwrap();
     store.record(&said("ann", "it rains", 10)).await.unwrap();
     let bello = found(store, "ann", Company::Alone, &["bello", "cat"]).await;
     assert_eq!(bello, ["my dog is called bello"]);
@@ -38,13 +41,22 @@ pub(super) async fn rarer_words_say_more(store: &dyn Store) {
 
 pub(super) async fn nobody_finds_what_another_said(store: &dyn Store) {
     // The beginning of the two names is the same.
-    store.record(&said("0123456789-ann", "bello", 0)).await.unwrap();
-    store.record(&said("0123456789-ben", "bello too", 0)).await.unwrap();
+    store
+        .record(&said("0123456789-ann", "bello", 0))
+        .await
+        .unwrap();
+    store
+        .record(&said("0123456789-ben", "bello too", 0))
+        .await
+        .unwrap();
     let of_ann = found(store, "0123456789-ann", Company::Alone, &["bello"]).await;
     assert_eq!(of_ann, ["bello"]);
     let of_ben = found(store, "0123456789-ben", Company::Alone, &["bello"]).await;
     assert_eq!(of_ben, ["bello too"]);
-    assert_eq!(found(store, "0123456789", Company::Alone, &["bello"]).await, [""; 0]);
+    assert_eq!(
+        found(store, "0123456789", Company::Alone, &["bello"]).await,
+        [""; 0]
+    );
 }
 
 pub(super) async fn what_was_said_in_private_is_found_alone(store: &dyn Store) {
@@ -114,18 +126,38 @@ pub(super) async fn entries_are_listed_by_what_they_are(store: &dyn Store) {
     };
     let list = async |filter: Filter<'_>| {
         let listed = store.list(filter).await.unwrap();
-        listed.into_iter().map(|entry| entry.text).collect::<Vec<_>>()
+        listed
+            .into_iter()
+            .map(|entry| entry.text)
+            .collect::<Vec<_>>()
     };
-    assert_eq!(store.list(filter(&[Kind::Task])).await.unwrap(), entries[4..]);
+    assert_eq!(
+        store.list(filter(&[Kind::Task])).await.unwrap(),
+        entries[4..]
+    );
     assert_eq!(list(filter(&[Kind::Fact])).await, ["new", "old"]);
-    let ended = Filter { ended_too: true, limit: 2, ..filter(&[Kind::Fact, Kind::Entity]) };
+    let ended = Filter {
+        ended_too: true,
+        limit: 2,
+        ..filter(&[Kind::Fact, Kind::Entity])
+    };
     assert_eq!(list(ended).await, ["ended", "new"]);
     assert_eq!(list(filter(&[])).await[..3], ["near", "far", "new"]);
-    let due = Filter { due_from: Some(at(100)), ..filter(&[]) };
+    let due = Filter {
+        due_from: Some(at(100)),
+        ..filter(&[])
+    };
     assert_eq!(list(due).await, ["near", "far"]);
-    let soon = Filter { due_from: Some(at(0)), due_until: Some(at(200)), ..filter(&[]) };
+    let soon = Filter {
+        due_from: Some(at(0)),
+        due_until: Some(at(200)),
+        ..filter(&[])
+    };
     assert_eq!(list(soon).await, ["near"]);
-    let of_ben = Filter { person: &person("ben"), ..filter(&[]) };
+    let of_ben = Filter {
+        person: &person("ben"),
+        ..filter(&[])
+    };
     assert_eq!(list(of_ben).await, [""; 0]);
 }
 
@@ -154,7 +186,10 @@ pub(super) async fn reminders_are_due_until_they_are_told(store: &dyn Store) {
     };
     assert_eq!(due().await, ["first", "second"]);
     assert_eq!(store.due(at(30), 1).await.unwrap().len(), 1);
-    store.told(&[entries[1].id, Id::new()], at(30)).await.unwrap();
+    store
+        .told(&[entries[1].id, Id::new()], at(30))
+        .await
+        .unwrap();
     assert_eq!(due().await, ["second"]);
     let told = store.entries(&[entries[1].id]).await.unwrap();
     assert_eq!(told[0].told, Some(at(30)));

@@ -4,7 +4,11 @@ use super::*;
 use memory::store::{Filter, Forgotten, Learnt};
 
 async fn learn(store: &dyn Store, entries: Vec<Entry>, summarised: Vec<Id>) {
-    let learnt = Learnt { entries, summarised, ..Learnt::default() };
+    let learnt = Learnt {
+        entries,
+        summarised,
+        ..Learnt::default()
+    };
     store.learn(&learnt).await.unwrap();
 }
 
@@ -18,7 +22,13 @@ async fn entries(store: &dyn Store, name: &str) -> Vec<String> {
         due_until: None,
         limit: 100,
     };
-    let mut all: Vec<_> = store.list(all).await.unwrap().into_iter().map(|e| e.text).collect();
+    let mut all: Vec<_> = store
+        .list(all)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|e| e.text)
+        .collect();
     all.retain(|text| text != "I see");
     all.sort();
     all
@@ -30,10 +40,21 @@ pub(super) async fn a_turn_takes_with_it_what_comes_from_it(store: &dyn Store) {
         store.record(turn).await.unwrap();
     }
     let fact = learnt(&one, Kind::Fact, "fact of bello");
-    assert_eq!(found(store, "ann", Company::Alone, &["bello"]).await.len(), 1);
-    learn(store, vec![fact.clone(), learnt(&two, Kind::Fact, "fact of two")], vec![]).await;
+    assert_eq!(
+        found(store, "ann", Company::Alone, &["bello"]).await.len(),
+        1
+    );
+    learn(
+        store,
+        vec![fact.clone(), learnt(&two, Kind::Fact, "fact of two")],
+        vec![],
+    )
+    .await;
     drained(store).await;
-    let forgotten = store.forget(&Forget::Turns(person("ann"), vec![one.id])).await.unwrap();
+    let forgotten = store
+        .forget(&Forget::Turns(person("ann"), vec![one.id]))
+        .await
+        .unwrap();
     assert_eq!((forgotten.turns, forgotten.count), (1, 3));
     let [left, right] = one.id.sides();
     let mut gone = vec![left, right, fact.id];
@@ -42,11 +63,18 @@ pub(super) async fn a_turn_takes_with_it_what_comes_from_it(store: &dyn Store) {
     named.sort();
     assert_eq!(named, gone);
     let changes = drained(store).await;
-    assert!(changes.iter().all(|change| change.entry.is_none() && gone.contains(&change.id)));
+    assert!(
+        changes
+            .iter()
+            .all(|change| change.entry.is_none() && gone.contains(&change.id))
+    );
     assert_eq!(changes.len(), 3);
     assert_eq!(entries(store, "ann").await, ["fact of two", "two"]);
     assert_eq!(turns(store).await, ["two"]);
-    assert_eq!(found(store, "ann", Company::Alone, &["bello"]).await, [""; 0]);
+    assert_eq!(
+        found(store, "ann", Company::Alone, &["bello"]).await,
+        [""; 0]
+    );
 }
 
 pub(super) async fn a_forgotten_turn_does_not_come_back(store: &dyn Store) {
@@ -64,7 +92,11 @@ pub(super) async fn a_summary_goes_with_the_first_of_its_turns(store: &dyn Store
     for turn in [&one, &two] {
         store.record(turn).await.unwrap();
     }
-    let summary = Entry { turn: None, at: at(9), ..learnt(&two, Kind::Summary, "one and two") };
+    let summary = Entry {
+        turn: None,
+        at: at(9),
+        ..learnt(&two, Kind::Summary, "one and two")
+    };
     learn(store, vec![summary.clone()], vec![one.id, two.id]).await;
     assert_eq!(forget(store, Forget::Before(at(2))).await, (1, 3));
     assert_eq!(entries(store, "ann").await, ["two"]);
@@ -78,7 +110,10 @@ pub(super) async fn a_single_entry_leaves_its_turn_too(store: &dyn Store) {
     let fact = learnt(&turn, Kind::Fact, "fact");
     learn(store, vec![fact], vec![]).await;
     let [side, _] = turn.id.sides();
-    assert_eq!(forget(store, Forget::Entries(person("ann"), vec![side])).await, (0, 1));
+    assert_eq!(
+        forget(store, Forget::Entries(person("ann"), vec![side])).await,
+        (0, 1)
+    );
     assert_eq!(turns(store).await, [""]);
     assert_eq!(entries(store, "ann").await, ["fact"]);
 }
@@ -89,7 +124,10 @@ pub(super) async fn a_while_is_forgotten_and_no_more(store: &dyn Store) {
         store.record(&turn).await.unwrap();
     }
     store.record(&said("ben", "ben", 2)).await.unwrap();
-    assert_eq!(forget(store, Forget::Since(person("ann"), at(1), at(3))).await, (3, 6));
+    assert_eq!(
+        forget(store, Forget::Since(person("ann"), at(1), at(3))).await,
+        (3, 6)
+    );
     assert_eq!(turns(store).await, ["0", "ben", "4"]);
     assert!(store.profile(&person("ann")).await.unwrap().is_some());
 }
@@ -97,11 +135,20 @@ pub(super) async fn a_while_is_forgotten_and_no_more(store: &dyn Store) {
 pub(super) async fn a_person_is_forgotten_with_everything(store: &dyn Store) {
     let turn = said("ann", "one", 1);
     store.record(&turn).await.unwrap();
-    let heard = Turn { witnesses: vec![Who::Known(person("ann"))], ..said("ben", "ben", 2) };
+    let heard = Turn {
+        witnesses: vec![Who::Known(person("ann"))],
+        ..said("ben", "ben", 2)
+    };
     store.record(&heard).await.unwrap();
-    let by_hand = Entry { turn: None, ..learnt(&turn, Kind::Fact, "by hand") };
+    let by_hand = Entry {
+        turn: None,
+        ..learnt(&turn, Kind::Fact, "by hand")
+    };
     learn(store, vec![by_hand], vec![]).await;
-    assert_eq!(forget(store, Forget::Person(person("ann"), at(5))).await, (1, 3));
+    assert_eq!(
+        forget(store, Forget::Person(person("ann"), at(5))).await,
+        (1, 3)
+    );
     assert_eq!(store.profile(&person("ann")).await.unwrap(), None);
     assert_eq!(entries(store, "ann").await, [""; 0]);
     let left = store.unread(later(), 9).await.unwrap();
@@ -132,7 +179,12 @@ pub(super) async fn who_comes_again_is_new(store: &dyn Store) {
 
 pub(super) async fn what_is_old_is_forgotten_but_for_what_is_due(store: &dyn Store) {
     let [old, new] = [said("ann", "old", 1), said("ann", "new", 100)];
-    for turn in [&old, &new, &said("ben", "silent since", 2), &said("cora", "secretive", 3)] {
+    for turn in [
+        &old,
+        &new,
+        &said("ben", "silent since", 2),
+        &said("cora", "secretive", 3),
+    ] {
         store.record(turn).await.unwrap();
     }
     let mut cora = store.profile(&person("cora")).await.unwrap().unwrap();
@@ -173,11 +225,20 @@ pub(super) async fn only_ones_own_can_be_forgotten(store: &dyn Store) {
     let turn = said("ann", "one", 1);
     store.record(&turn).await.unwrap();
     let ben = person("ben");
-    assert_eq!(forget(store, Forget::Turns(ben.clone(), vec![turn.id])).await, (0, 0));
+    assert_eq!(
+        forget(store, Forget::Turns(ben.clone(), vec![turn.id])).await,
+        (0, 0)
+    );
     let sides = turn.id.sides().to_vec();
-    assert_eq!(forget(store, Forget::Entries(ben.clone(), sides)).await, (0, 0));
+    assert_eq!(
+        forget(store, Forget::Entries(ben.clone(), sides)).await,
+        (0, 0)
+    );
     assert_eq!(forget(store, Forget::Person(ben, at(9))).await, (0, 0));
-    assert_eq!(forget(store, Forget::Turns(person("ann"), vec![])).await, (0, 0));
+    assert_eq!(
+        forget(store, Forget::Turns(person("ann"), vec![])).await,
+        (0, 0)
+    );
     assert_eq!(turns(store).await, ["one"]);
 }
 

@@ -41,14 +41,29 @@ pub(super) async fn sql_in_a_name_is_a_name(store: &dyn Store) {
     let kept = store.unread(later(), 9).await.unwrap();
     let witnesses = [Who::Known(person(name)), Who::Known(Person::new("ab"))];
     assert_eq!(kept[0].witnesses, witnesses);
-    assert_eq!(forget(store, Forget::Person(person(name), at(9))).await, (1, 2));
+    assert_eq!(
+        forget(store, Forget::Person(person(name), at(9))).await,
+        (1, 2)
+    );
     assert_eq!(store.people().await.unwrap(), []);
 }
 
 pub(super) async fn a_question_of_anything_is_answered(store: &dyn Store) {
     store.record(&said("ann", "bello", 0)).await.unwrap();
     for word in [
-        "'", "\"", "*", "a:b", "NEAR(", "be*", "bello'|'x", "", "\0", "👩‍👩‍👧", "-bello", "!", "&",
+        "'",
+        "\"",
+        "*",
+        "a:b",
+        "NEAR(",
+        "be*",
+        "bello'|'x",
+        "",
+        "\0",
+        "👩‍👩‍👧",
+        "-bello",
+        "!",
+        "&",
     ] {
         let found = found(store, "ann", Company::Alone, &[word, "bello"]).await;
         assert_eq!(found, ["bello"], "{word:?}");

@@ -5,7 +5,11 @@ use memory::store::Learnt;
 
 /// Two turns of Ann and one of Ben, Ben's the oldest.
 async fn three(store: &dyn Store) -> [Turn; 3] {
-    let three = [said("ben", "zero", 0), said("ann", "one", 1), said("ann", "two", 2)];
+    let three = [
+        said("ben", "zero", 0),
+        said("ann", "one", 1),
+        said("ann", "two", 2),
+    ];
     for turn in &three {
         store.record(turn).await.unwrap();
     }
@@ -22,7 +26,11 @@ fn read(turns: &[Turn]) -> Learnt {
 pub(super) async fn turns_are_read_once(store: &dyn Store) {
     let [zero, one, two] = three(store).await;
     let unread = store.unread(at(2), 9).await.unwrap();
-    assert_eq!(unread, [zero.clone(), one.clone()], "two is not before that moment");
+    assert_eq!(
+        unread,
+        [zero.clone(), one.clone()],
+        "two is not before that moment"
+    );
     assert_eq!(store.unread(later(), 1).await.unwrap(), [zero.clone()]);
     store.learn(&read(&[zero, one])).await.unwrap();
     assert_eq!(store.unread(later(), 9).await.unwrap(), [two]);
@@ -33,7 +41,10 @@ pub(super) async fn old_talk_is_summed_up_person_by_person(store: &dyn Store) {
     assert_eq!(store.unsummarised(later(), 9).await.unwrap(), []);
     store.learn(&read(&turns)).await.unwrap();
     let [zero, one, two] = turns;
-    assert_eq!(store.unsummarised(later(), 9).await.unwrap(), [zero.clone()]);
+    assert_eq!(
+        store.unsummarised(later(), 9).await.unwrap(),
+        [zero.clone()]
+    );
     let nothing_of_note = Learnt {
         summarised: vec![zero.id],
         ..Learnt::default()
@@ -77,7 +88,10 @@ pub(super) async fn what_was_learnt_happens_at_once_or_not_at_all(store: &dyn St
         drop(learn);
         let unread = store.unread(later(), 9).await.unwrap().len();
         let facts = store.entries(&[fact.id]).await.unwrap().len();
-        assert!([(3, 0), (1, 1)].contains(&(unread, facts)), "{unread}, {facts}");
+        assert!(
+            [(3, 0), (1, 1)].contains(&(unread, facts)),
+            "{unread}, {facts}"
+        );
     }
     store.learn(&all).await.unwrap();
     assert_eq!(store.entries(&[fact.id]).await.unwrap(), [fact]);
@@ -85,23 +99,40 @@ pub(super) async fn what_was_learnt_happens_at_once_or_not_at_all(store: &dyn St
 
 pub(super) async fn what_comes_from_a_forgotten_turn_is_not_learnt(store: &dyn Store) {
     let [zero, one, two] = three(store).await;
-    store.learn(&read(&[zero.clone(), one.clone(), two.clone()])).await.unwrap();
+    store
+        .learn(&read(&[zero.clone(), one.clone(), two.clone()]))
+        .await
+        .unwrap();
     forget(store, Forget::Turns(person("ann"), vec![one.id])).await;
     drained(store).await;
     let kept = learnt(&two, Kind::Fact, "kept");
     let all = Learnt {
         entries: vec![
             learnt(&one, Kind::Fact, "its turn is gone"),
-            Entry { person: person("ann"), ..learnt(&zero, Kind::Fact, "its turn is Ben's") },
-            Entry { person: person("cora"), turn: None, ..kept.clone() },
-            Entry { turn: None, ..learnt(&two, Kind::Summary, "of a turn that is gone") },
+            Entry {
+                person: person("ann"),
+                ..learnt(&zero, Kind::Fact, "its turn is Ben's")
+            },
+            Entry {
+                person: person("cora"),
+                turn: None,
+                ..kept.clone()
+            },
+            Entry {
+                turn: None,
+                ..learnt(&two, Kind::Summary, "of a turn that is gone")
+            },
             kept.clone(),
         ],
         summarised: vec![one.id, two.id],
         ..Learnt::default()
     };
     store.learn(&all).await.unwrap();
-    let learnt: Vec<_> = drained(store).await.into_iter().filter_map(|c| c.entry).collect();
+    let learnt: Vec<_> = drained(store)
+        .await
+        .into_iter()
+        .filter_map(|c| c.entry)
+        .collect();
     assert_eq!(learnt, [kept]);
     let again = store.unsummarised(later(), 9).await.unwrap();
     assert_eq!(again, [zero], "the oldest first");
@@ -116,7 +147,11 @@ pub(super) async fn a_change_replaces_what_was(store: &dyn Store) {
         ..Learnt::default()
     };
     store.learn(&first).await.unwrap();
-    let dog = Entry { text: "has a dog".to_owned(), turn: Some(two.id), ..pet.clone() };
+    let dog = Entry {
+        text: "has a dog".to_owned(),
+        turn: Some(two.id),
+        ..pet.clone()
+    };
     let then = Learnt {
         entries: vec![dog.clone(), learnt(&two, Kind::Fact, "lives in lyon")],
         ended: vec![(paris.id, two.at), (Id::new(), two.at)],
@@ -126,23 +161,43 @@ pub(super) async fn a_change_replaces_what_was(store: &dyn Store) {
     assert_eq!(store.entries(&[dog.id]).await.unwrap(), [dog.clone()]);
     let ended = store.entries(&[paris.id]).await.unwrap();
     assert_eq!(ended[0].ended, Some(two.at));
-    assert_eq!(found(store, "ann", Company::Alone, &["dog"]).await, ["has a dog"]);
+    assert_eq!(
+        found(store, "ann", Company::Alone, &["dog"]).await,
+        ["has a dog"]
+    );
     assert_eq!(found(store, "ann", Company::Alone, &["cat"]).await, [""; 0]);
     let stolen = Learnt {
-        entries: vec![Entry { person: person("ben"), turn: None, ..dog.clone() }],
+        entries: vec![Entry {
+            person: person("ben"),
+            turn: None,
+            ..dog.clone()
+        }],
         ..Learnt::default()
     };
     store.learn(&stolen).await.unwrap();
-    assert_eq!(store.entries(&[dog.id]).await.unwrap(), [dog], "nobody's becomes another's");
+    assert_eq!(
+        store.entries(&[dog.id]).await.unwrap(),
+        [dog],
+        "nobody's becomes another's"
+    );
 }
 
 pub(super) async fn the_outbox_has_the_last_change_of_each_entry(store: &dyn Store) {
     let [_, one, _] = three(store).await;
     let fact = learnt(&one, Kind::Fact, "before");
     let learn = async |text: &str| {
-        let entry = Entry { text: text.to_owned(), ..fact.clone() };
+        let entry = Entry {
+            text: text.to_owned(),
+            ..fact.clone()
+        };
         let entries = vec![entry];
-        store.learn(&Learnt { entries, ..Learnt::default() }).await.unwrap();
+        store
+            .learn(&Learnt {
+                entries,
+                ..Learnt::default()
+            })
+            .await
+            .unwrap();
     };
     learn("before").await;
     let before = store.outbox(99).await.unwrap();
@@ -159,7 +214,10 @@ pub(super) async fn the_outbox_has_the_last_change_of_each_entry(store: &dyn Sto
     assert_eq!(store.outbox(99).await.unwrap(), after[6..]);
     forget(store, Forget::Entries(person("ann"), vec![fact.id])).await;
     let gone = drained(store).await;
-    assert_eq!((gone[0].id, &gone[0].entry, &gone[0].person), (fact.id, &None, &person("ann")));
+    assert_eq!(
+        (gone[0].id, &gone[0].entry, &gone[0].person),
+        (fact.id, &None, &person("ann"))
+    );
     assert_eq!(gone.len(), 1);
 }
 

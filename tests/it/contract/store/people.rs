@@ -14,7 +14,10 @@ pub(super) async fn wishes_are_kept(store: &dyn Store) {
     store.save_profile(&profile).await.unwrap();
     store.record(&said("ann", "again", 9)).await.unwrap();
     profile.last_seen = at(9);
-    assert_eq!(store.profile(&person("ann")).await.unwrap(), Some(profile.clone()));
+    assert_eq!(
+        store.profile(&person("ann")).await.unwrap(),
+        Some(profile.clone())
+    );
     // Somebody who never spoke has wishes too.
     profile.person = person("ben");
     store.save_profile(&profile).await.unwrap();
@@ -29,9 +32,18 @@ pub(super) async fn people_are_listed_last_heard_first(store: &dyn Store) {
     let turn = said("ben", "and", 2);
     store.record(&turn).await.unwrap();
     let entries = vec![learnt(&turn, Kind::Fact, "fact")];
-    store.learn(&Learnt { entries, ..Learnt::default() }).await.unwrap();
+    store
+        .learn(&Learnt {
+            entries,
+            ..Learnt::default()
+        })
+        .await
+        .unwrap();
     let people = store.people().await.unwrap();
-    let counts: Vec<_> = people.iter().map(|p| (&*p.profile.name, p.turns, p.entries)).collect();
+    let counts: Vec<_> = people
+        .iter()
+        .map(|p| (&*p.profile.name, p.turns, p.entries))
+        .collect();
     assert_eq!(counts, [("ann", 2, 0), ("ben", 2, 1)]);
 }
 
@@ -42,11 +54,20 @@ pub(super) async fn everything_of_a_person_can_be_taken_out(store: &dyn Store) {
     }
     let fact = learnt(&one, Kind::Fact, "fact");
     let entries = vec![fact.clone()];
-    store.learn(&Learnt { entries, ..Learnt::default() }).await.unwrap();
+    store
+        .learn(&Learnt {
+            entries,
+            ..Learnt::default()
+        })
+        .await
+        .unwrap();
     let export = store.export(&person("ann")).await.unwrap();
     assert_eq!(export.turns, [one, two]);
     assert_eq!(export.entries, [fact]);
     assert_eq!(export.profile, store.profile(&person("ann")).await.unwrap());
     let nobody = store.export(&person("nobody")).await.unwrap();
-    assert_eq!((nobody.profile, nobody.turns.len(), nobody.entries.len()), (None, 0, 0));
+    assert_eq!(
+        (nobody.profile, nobody.turns.len(), nobody.entries.len()),
+        (None, 0, 0)
+    );
 }

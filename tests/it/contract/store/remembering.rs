@@ -56,7 +56,10 @@ pub(super) async fn a_visitor_is_not_remembered(store: &dyn Store) {
 pub(super) async fn the_last_talk_of_a_place_is_its_newest_turns(store: &dyn Store) {
     for (n, seconds) in [30, 10, 20, 0].into_iter().enumerate() {
         let name = ["ann", "ben"][n % 2];
-        store.record(&said(name, &seconds.to_string(), seconds)).await.unwrap();
+        store
+            .record(&said(name, &seconds.to_string(), seconds))
+            .await
+            .unwrap();
     }
     let elsewhere = Turn {
         place: Place::Private(Who::Known(person("ann"))),
@@ -65,7 +68,10 @@ pub(super) async fn the_last_talk_of_a_place_is_its_newest_turns(store: &dyn Sto
     store.record(&elsewhere).await.unwrap();
     let talk = async |place, since, limit| {
         let talk = store.last_talk(&place, at(since), limit).await.unwrap();
-        talk.turns.into_iter().map(|turn| turn.said).collect::<Vec<_>>()
+        talk.turns
+            .into_iter()
+            .map(|turn| turn.said)
+            .collect::<Vec<_>>()
     };
     assert_eq!(talk(Place::Channel(1), 0, 3).await, ["10", "20", "30"]);
     assert_eq!(talk(Place::Channel(1), 20, 9).await, ["20", "30"]);
