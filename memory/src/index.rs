@@ -2,6 +2,7 @@
 //!
 //! An index is derived from the store and can be rebuilt from it.
 
+pub mod chroma;
 pub mod exact;
 
 use std::fmt;
@@ -19,6 +20,8 @@ use crate::turn::{Audience, Id};
 pub enum Settings {
     /// In this process.
     Exact(exact::Settings),
+    /// A Chroma.
+    Chroma(chroma::Settings),
 }
 
 /// The index of these settings. Nothing is asked of it yet.
@@ -28,6 +31,7 @@ pub enum Settings {
 pub fn open(settings: Settings) -> Result<Arc<dyn Index>, StoreError> {
     Ok(match settings {
         Settings::Exact(settings) => Arc::new(exact::Exact::new(settings)),
+        Settings::Chroma(settings) => Arc::new(chroma::Chroma::new(settings)?),
     })
 }
 
@@ -133,5 +137,17 @@ fn mismatch(what: &str, known: usize, given: usize) -> StoreError {
             "{what} holds vectors of {known} numbers and the embedding model makes {given}: \
              if the model was changed, `mumble-ai memory reindex` builds it anew"
         ),
+    }
+}
+
+/// Whether a vector points anywhere.
+fn has_direction(vector: &[f32]) -> bool {
+    let square: f64 = vector.iter().map(|&x| f64::from(x).powi(2)).sum();
+    square.sqrt().is_normal()
+}
+
+fn no_direction() -> StoreError {
+    StoreError::Refused {
+        reason: "a vector has no direction: the embedding model gave something else".to_owned(),
     }
 }

@@ -89,7 +89,7 @@ impl Exact {
     }
 
     async fn search(&self, near: Near<'_>) -> Result<Vec<Hit>, StoreError> {
-        let vector = Fixed::of(near.vector).ok_or_else(no_direction)?;
+        let vector = Fixed::of(near.vector).ok_or_else(super::no_direction)?;
         let found = if near.company == Company::Alone || near.private_too {
             Found::All
         } else {
@@ -180,7 +180,7 @@ impl Inner {
         let _order = self.order.lock().await;
         let mut fixed = Vec::with_capacity(points.len());
         for point in points {
-            let vector = Fixed::of(&point.vector).ok_or_else(no_direction)?;
+            let vector = Fixed::of(&point.vector).ok_or_else(super::no_direction)?;
             fixed.push((point, vector));
         }
         let Some(first) = fixed.first().map(|(_, vector)| vector.dimensions()) else {
@@ -280,12 +280,6 @@ impl Index for Exact {
 
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async { self.inner.file.dimensions().await.map(drop) })
-    }
-}
-
-fn no_direction() -> StoreError {
-    StoreError::Refused {
-        reason: "a vector has no direction: the embedding model gave something else".to_owned(),
     }
 }
 
