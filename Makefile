@@ -30,7 +30,7 @@ client: ## Lets Debian's own Mumble client talk with the assistant, without a sc
 	@tests/debian_client.sh
 
 bench: ## Measures what benchmarks/ shows: the time to an answer, the cost of a datagram and of a voice.
-	@OLLAMA_URL=none scripts/install.sh apt speech ollama model qwen test
+	@OLLAMA_URL=none scripts/install.sh apt speech ollama model embedding qwen test
 	cargo bench --package mumble-ai-tests
 
 # How often each target of the fuzzer is called.

@@ -296,8 +296,12 @@ create_packaged_models() {
         ! has_model "http://$1" "$name" || continue
         recipe=$(mktemp)
         printf 'FROM %s\n' "$gguf" >"$recipe"
-        # A model that makes vectors is given texts as they are.
-        [ "$name" = all-minilm ] || cat "$SCRIPTS/chatml.modelfile" >>"$recipe"
+        case $name in
+        # The window that it was trained with, as at Ollama's hub: told nothing, the server takes a
+        # larger one, and fails at texts that are longer than the model can be given.
+        all-minilm) echo 'PARAMETER num_ctx 256' >>"$recipe" ;;
+        *) cat "$SCRIPTS/chatml.modelfile" >>"$recipe" ;;
+        esac
         run_ollama "$1" create "$name" -f "$recipe" >/dev/null 2>&1 </dev/null ||
             die "$EX_UNAVAILABLE" "ollama could not create $name from $gguf"
         rm -f "$recipe"

@@ -5,6 +5,7 @@
 mod arrows;
 mod house;
 mod servers;
+mod embedding;
 mod proxy;
 mod spoken;
 mod strangers;

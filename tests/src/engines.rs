@@ -1,6 +1,7 @@
 //! The real engines: faster-whisper, Ollama and Piper, started once for a test process.
 
 use std::env;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::thread;
 
@@ -11,6 +12,21 @@ pub const SMALL_MODEL: &str = "smollm2:135m";
 
 /// The model of the engines' Ollama that makes vectors: all-MiniLM-L6-v2, of 384 dimensions.
 pub const EMBEDDING_MODEL: &str = "all-minilm";
+
+/// Folder with the files of [`EMBEDDING_MODEL`], for the one that runs in the process.
+///
+/// # Panics
+/// When they were not installed.
+pub fn embedding_folder() -> PathBuf {
+    let variable = |name| env::var_os(name).map(PathBuf::from);
+    let cache = variable("MUMBLE_AI_CACHE")
+        .or_else(|| Some(variable("XDG_CACHE_HOME")?.join("mumble-ai")))
+        .or_else(|| Some(variable("HOME")?.join(".cache/mumble-ai")))
+        .expect("there is a home");
+    let folder = cache.join("models").join(EMBEDDING_MODEL);
+    assert!(folder.exists(), "run `scripts/install.sh embedding` first");
+    folder
+}
 
 /// Where the real engines are.
 #[derive(Debug)]

@@ -40,7 +40,7 @@ pub use assistant::{Assistant, Urls};
 pub use caller::{Caller, Utterance};
 pub use chance::Chance;
 pub use elsewhere::Elsewhere;
-pub use engines::{EMBEDDING_MODEL, Engines, Instance, SMALL_MODEL};
+pub use engines::{EMBEDDING_MODEL, Engines, Instance, SMALL_MODEL, embedding_folder};
 pub use murmur::{Autoban, MumbleServer, Options as MumbleOptions, Release};
 pub use proxy::{Datagram, Direction, Faults, Proxy, Request, Tcp, Udp};
 pub use served::free_port;
