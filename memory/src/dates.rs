@@ -24,6 +24,8 @@ use std::ops::Range;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan as _, Zoned};
 
+pub(crate) use day::names_a_day;
+
 use clock::{Clock, Half, Part};
 use day::Day;
 use words::Reader;

@@ -20,6 +20,7 @@ pub mod turn;
 pub mod words;
 mod at_hand;
 mod memory;
+mod merge;
 mod remember;
 mod forget;
 mod run;

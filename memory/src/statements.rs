@@ -5,6 +5,7 @@
 //! only supposed, and what others are said to have said are no statements.
 
 mod clause;
+mod names;
 mod person;
 mod plan;
 #[cfg(test)]
@@ -89,7 +90,20 @@ pub fn read(said: &str, now: &Zoned) -> Statements {
             statements.drafts.push(draft);
         }
     }
+    statements.drafts.extend(names::named(&said));
     statements
+}
+
+/// The part of a text that states something: without questions and what is only supposed.
+#[must_use]
+pub(crate) fn stated_part(said: &str) -> String {
+    let said = clause::plain(&said[..said.floor_char_boundary(LONGEST)]);
+    clause::clauses(&said).join(". ")
+}
+
+/// What somebody says of themselves, as others say it of them.
+pub(crate) fn of_them(text: &str) -> String {
+    person::theirs(text)
 }
 
 /// What one clause states.

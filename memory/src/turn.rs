@@ -65,6 +65,13 @@ impl Id {
     }
 }
 
+impl Id {
+    /// The name of something that comes from this; always the same for the same words.
+    pub(crate) fn derived(self, what: &str) -> Self {
+        Self(Uuid::new_v5(&self.0, what.as_bytes()))
+    }
+}
+
 impl Default for Id {
     fn default() -> Self {
         Self::new()

@@ -83,7 +83,7 @@ const FOLLOWERS: [&str; 20] = [
 ];
 
 /// Whether a word is the name of a day or a month, or stands for a day.
-pub(super) fn names_a_day(word: &str) -> bool {
+pub(crate) fn names_a_day(word: &str) -> bool {
     weekday_named(word).is_some()
         || MONTHS.iter().any(|(name, _)| *name == word)
         || ["today", "tomorrow", "tonight"].contains(&word)
