@@ -12,6 +12,7 @@ use crate::calibration::Calibration;
 use crate::index::Index;
 use crate::recall::{Counts, Desk};
 use crate::remember::Keeping;
+use crate::reminders::Told;
 use crate::store::Store;
 
 /// What memory stands on. All of it may be away at any time.
@@ -68,6 +69,7 @@ struct Inner {
     settings: Settings,
     keeping: Keeping,
     desk: Desk,
+    told: Told,
 }
 
 impl Memory {
@@ -82,6 +84,7 @@ impl Memory {
                 settings,
                 keeping,
                 desk,
+                told: Told::default(),
             }),
         }
     }
@@ -89,6 +92,11 @@ impl Memory {
     /// What is on its way to the store, and what must not come back.
     pub(crate) fn keeping(&self) -> &Keeping {
         &self.inner.keeping
+    }
+
+    /// Reminders that were told and that the store does not know of yet.
+    pub(crate) fn told_lately(&self) -> &Told {
+        &self.inner.told
     }
 
     /// What it stands on.

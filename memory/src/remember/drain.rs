@@ -8,6 +8,7 @@ use crate::forget::Again;
 use crate::journal::{JournalError, Record};
 use crate::memory::Memory;
 use crate::store::StoreError;
+use crate::turn::Turn;
 
 /// Between two looks at a store that took nothing, and at the list of the forgotten, to which
 /// another process may have added.
@@ -110,7 +111,7 @@ impl Memory {
         let _alone = self.keeping().alone().await;
         let told = match record {
             Record::Turn(turn) => match self.keeping().with_list(|list| list.left_of(turn)) {
-                Some(turn) => self.parts().store.record(&turn).await,
+                Some(turn) => self.record(&turn).await,
                 None => Ok(()),
             },
             Record::Forget(what) => self.forget_in_stores(&what, Again::Later).await.map(drop),
@@ -118,6 +119,15 @@ impl Memory {
         let trouble = told.as_ref().err().map(ToString::to_string);
         self.keeping().store_fares(trouble);
         told
+    }
+
+    /// Records a turn, and what it states plainly: a reminder may be due before any model reads it.
+    async fn record(&self, turn: &Turn) -> Result<(), StoreError> {
+        self.parts().store.record(turn).await?;
+        if let Err(error) = self.learn_at_once(turn).await {
+            tracing::debug!(%error, "what a turn states is learnt when it is read");
+        }
+        Ok(())
     }
 
     /// Forgets here what another process has put on the list.
