@@ -32,6 +32,8 @@ mod run;
 mod journal;
 mod forgotten;
 mod disk;
+#[cfg(test)]
+mod scripted;
 
 pub use at_hand::{Wish, WishError};
 pub use calibration::Calibration;

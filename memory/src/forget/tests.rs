@@ -1,1 +1,140 @@
-//! Tests.
+//! What is forgotten stays so: while the database is away, after a restart, after a restore, and
+//! when another process forgets.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::forgotten::File;
+use crate::person::Person;
+use crate::scripted::{self, Mood, turn};
+
+const ROOM: u64 = 1 << 20;
+
+/// Waits until this is so.
+async fn until(so: impl Fn() -> bool) {
+    while !so() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn ann() -> Person {
+    Person::new("a1")
+}
+
+fn everything_of_ann() -> Forget {
+    Forget::Person(ann(), Timestamp::now())
+}
+
+/// Starts the workers of a memory.
+fn start(memory: &Memory) -> CancellationToken {
+    let shutdown = CancellationToken::new();
+    let (memory, stop) = (memory.clone(), shutdown.clone());
+    tokio::spawn(async move { memory.write(&stop).await });
+    shutdown
+}
+
+/// All that is on the disk, but for the list.
+fn on_disk(folder: &Path) -> String {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let but_list = files.filter(|path| !path.ends_with("forgotten"));
+    but_list.map(|path| fs::read_to_string(path).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn what_is_forgotten_leaves_store_and_cache_and_is_on_the_list() {
+    let home = TempDir::new().unwrap();
+    let (memory, store) = scripted::memory(home.path(), ROOM);
+    let _running = start(&memory).drop_guard();
+    let kept = turn("b2", "kept");
+    memory.remember(turn("a1", "gone"));
+    memory.remember(kept.clone());
+    until(|| store.said().len() == 2).await;
+    let forgotten = memory.forget(everything_of_ann()).await.unwrap();
+    assert_eq!(forgotten.turns, 1);
+    assert_eq!(store.said(), ["kept"]);
+    assert_eq!(store.emptied(), 1);
+    let list = fs::read_to_string(home.path().join("forgotten")).unwrap();
+    assert!(list.contains("a1") && !list.contains("gone"), "{list}");
+    assert!(!kept.sides().iter().any(|side| memory.is_forgotten(side)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn forgetting_while_the_database_is_away_is_done_when_it_is_back() {
+    let home = TempDir::new().unwrap();
+    let (memory, store) = scripted::memory(home.path(), ROOM);
+    let running = start(&memory);
+    let before = turn("a1", "before the outage");
+    memory.remember(before.clone());
+    until(|| !store.said().is_empty()).await;
+    store.is(Mood::Away);
+    memory.remember(turn("a1", "during the outage"));
+    memory.flush().await;
+    let told = memory.forget(everything_of_ann()).await;
+    assert!(matches!(told, Err(MemoryError::Later(_))), "{told:?}");
+    assert!(!on_disk(home.path()).contains("outage"));
+    assert!(before.sides().iter().all(|side| memory.is_forgotten(side)));
+    // And what is said after it is remembered.
+    memory.remember(turn("a1", "afterwards"));
+    memory.flush().await;
+    running.cancel();
+    drop(memory);
+
+    let memory = scripted::again(&store, home.path(), ROOM);
+    store.is(Mood::Well);
+    let _running = loop {
+        // The first one lets go of the journal in its own time.
+        let running = start(&memory);
+        break running.drop_guard();
+    };
+    until(|| store.said() == ["afterwards"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restored_backup_brings_nobody_back() {
+    let home = TempDir::new().unwrap();
+    let (memory, store) = scripted::memory(home.path(), ROOM);
+    let gone = turn("a1", "gone");
+    memory.forget(everything_of_ann()).await.unwrap();
+    store.bring_back(gone);
+    store.bring_back(turn("a1", "said since"));
+    drop(memory);
+    let memory = scripted::again(&store, home.path(), ROOM);
+    // What waits is told only after that.
+    memory.remember(turn("a1", "new"));
+    let _running = start(&memory).drop_guard();
+    until(|| store.said() == ["said since", "new"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_process_forgets_is_forgotten_here_too() {
+    let home = TempDir::new().unwrap();
+    let (memory, store) = scripted::memory(home.path(), ROOM);
+    let _running = start(&memory).drop_guard();
+    store.is(Mood::Away);
+    let gone = turn("a1", "gone");
+    memory.remember(gone.clone());
+    memory.flush().await;
+    File::in_folder(home.path()).add(&everything_of_ann()).unwrap();
+    until(|| gone.sides().iter().all(|side| memory.is_forgotten(side))).await;
+    until(|| !on_disk(home.path()).contains("gone")).await;
+    store.is(Mood::Well);
+    until(|| !store.forgotten().is_empty() && memory.backlog().waiting == 0).await;
+    assert_eq!(store.said(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn only_what_is_older_than_the_retention_goes() {
+    let home = TempDir::new().unwrap();
+    let (memory, store) = scripted::memory(home.path(), ROOM);
+    assert_eq!(
+        memory.expire(Timestamp::now()).await.unwrap(),
+        Forgotten::default()
+    );
+    assert_eq!(store.forgotten(), []);
+}
