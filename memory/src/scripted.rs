@@ -1,5 +1,6 @@
 //! Parts for tests of what is kept and forgotten: a store that is there, away or refuses, as told.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,12 +8,16 @@ use futures::FutureExt as _;
 use futures::future::{self, BoxFuture};
 use futures::stream::{self, BoxStream, StreamExt as _};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use llm::{Chat, ChatError, Embed, Purpose, Request};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::cache::Cache;
+use crate::calibration::Calibration;
 use crate::entry::Entry;
 use crate::index::{Hit, Index, Near, Point};
-use crate::memory::{Memory, Parts};
+use crate::memory::{Memory, Parts, Settings};
 use crate::person::{Person, Place, Who};
 use crate::store::{
     Change, Export, Filter, Forget, Forgotten, LastTalk, Learnt, Listed, Profile, Store,
@@ -110,14 +115,14 @@ impl Scripted {
     }
 }
 
-/// Memory over a scripted store in this folder.
-pub(crate) fn memory(folder: &std::path::Path, journal_max: u64) -> (Memory, Arc<Scripted>) {
+/// Memory over a scripted store in this folder, with a journal of so many bytes at most.
+pub(crate) fn memory(folder: &Path, journal_max: u64) -> (Memory, Arc<Scripted>) {
     let all = Arc::new(Scripted::default());
-    (again(&all, folder, journal_max), all)
+    (again(&all, settings(folder, journal_max)), all)
 }
 
 /// Another memory over the same, as after a restart.
-pub(crate) fn again(all: &Arc<Scripted>, folder: &std::path::Path, journal_max: u64) -> Memory {
+pub(crate) fn again(all: &Arc<Scripted>, settings: Settings) -> Memory {
     let parts = Parts {
         store: all.clone(),
         index: all.clone(),
@@ -125,12 +130,68 @@ pub(crate) fn again(all: &Arc<Scripted>, folder: &std::path::Path, journal_max: 
         embed: all.clone(),
         chat: all.clone(),
     };
-    let settings = crate::memory::Settings {
+    Memory::new(parts, settings)
+}
+
+pub(crate) fn settings(folder: &Path, journal_max: u64) -> Settings {
+    const MINUTE: Duration = Duration::from_secs(60);
+    Settings {
+        short_term: 10,
+        long_term: 10,
+        threshold: 0.7,
+        calibration: Calibration::new(vec![(0.0, 0.0), (1.0, 1.0)]).unwrap(),
+        idle_after: 30 * MINUTE,
+        again_within: 10 * MINUTE,
+        retention: None,
+        time_zone: TimeZone::UTC,
         folder: folder.to_owned(),
         journal_max,
-        ..crate::memory::Settings::for_tests()
-    };
-    Memory::new(parts, settings)
+        reading: llm::Options::default(),
+    }
+}
+
+/// A memory whose workers run until this is dropped.
+pub(crate) struct Running {
+    pub(crate) memory: Memory,
+    shutdown: CancellationToken,
+    workers: JoinHandle<()>,
+}
+
+impl Running {
+    pub(crate) fn start(memory: Memory) -> Self {
+        let shutdown = CancellationToken::new();
+        let (other, stop) = (memory.clone(), shutdown.clone());
+        let workers = tokio::spawn(async move { other.write(&stop).await });
+        Self {
+            memory,
+            shutdown,
+            workers,
+        }
+    }
+
+    /// Ends it as the program does.
+    pub(crate) async fn stop(mut self) {
+        self.shutdown.cancel();
+        (&mut self.workers).await.unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// Waits until this is so.
+pub(crate) async fn until(so: impl Fn() -> bool) {
+    // A minute, of the clock or of the test's own.
+    for _ in 0..12_000 {
+        if so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it did not come to that");
 }
 
 /// A turn of this person, now.
@@ -192,11 +253,7 @@ impl Store for Scripted {
         unasked()
     }
 
-    fn unsummarised(
-        &self,
-        _: Timestamp,
-        _: usize,
-    ) -> BoxFuture<'_, Result<Vec<Turn>, StoreError>> {
+    fn unsummarised(&self, _: Timestamp, _: usize) -> BoxFuture<'_, Result<Vec<Turn>, StoreError>> {
         unasked()
     }
 
@@ -212,10 +269,7 @@ impl Store for Scripted {
         unasked()
     }
 
-    fn profile<'a>(
-        &'a self,
-        _: &'a Person,
-    ) -> BoxFuture<'a, Result<Option<Profile>, StoreError>> {
+    fn profile<'a>(&'a self, _: &'a Person) -> BoxFuture<'a, Result<Option<Profile>, StoreError>> {
         unasked()
     }
 
@@ -253,11 +307,7 @@ impl Index for Scripted {
         unasked()
     }
 
-    fn delete<'a>(
-        &'a self,
-        _: &'a Person,
-        _: &'a [Id],
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn delete<'a>(&'a self, _: &'a Person, _: &'a [Id]) -> BoxFuture<'a, Result<(), StoreError>> {
         future::ready(Ok(())).boxed()
     }
 

@@ -7,21 +7,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::forgotten::File;
+use crate::memory::Settings;
 use crate::person::Person;
-use crate::scripted::{self, Mood, turn};
+use crate::scripted::{self, Mood, Running, settings, turn, until};
+use crate::turn::Turn;
 
 const ROOM: u64 = 1 << 20;
-
-/// Waits until this is so.
-async fn until(so: impl Fn() -> bool) {
-    while !so() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
 
 fn ann() -> Person {
     Person::new("a1")
@@ -31,26 +25,22 @@ fn everything_of_ann() -> Forget {
     Forget::Person(ann(), Timestamp::now())
 }
 
-/// Starts the workers of a memory.
-fn start(memory: &Memory) -> CancellationToken {
-    let shutdown = CancellationToken::new();
-    let (memory, stop) = (memory.clone(), shutdown.clone());
-    tokio::spawn(async move { memory.write(&stop).await });
-    shutdown
-}
-
 /// All that is on the disk, but for the list.
 fn on_disk(folder: &Path) -> String {
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let but_list = files.filter(|path| !path.ends_with("forgotten"));
-    but_list.map(|path| fs::read_to_string(path).unwrap()).collect()
+    but_list
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect()
 }
 
 #[tokio::test]
 async fn what_is_forgotten_leaves_store_and_cache_and_is_on_the_list() {
     let home = TempDir::new().unwrap();
     let (memory, store) = scripted::memory(home.path(), ROOM);
-    let _running = start(&memory).drop_guard();
+    let _running = Running::start(memory.clone());
     let kept = turn("b2", "kept");
     memory.remember(turn("a1", "gone"));
     memory.remember(kept.clone());
@@ -68,7 +58,7 @@ async fn what_is_forgotten_leaves_store_and_cache_and_is_on_the_list() {
 async fn forgetting_while_the_database_is_away_is_done_when_it_is_back() {
     let home = TempDir::new().unwrap();
     let (memory, store) = scripted::memory(home.path(), ROOM);
-    let running = start(&memory);
+    let running = Running::start(memory.clone());
     let before = turn("a1", "before the outage");
     memory.remember(before.clone());
     until(|| !store.said().is_empty()).await;
@@ -82,16 +72,12 @@ async fn forgetting_while_the_database_is_away_is_done_when_it_is_back() {
     // And what is said after it is remembered.
     memory.remember(turn("a1", "afterwards"));
     memory.flush().await;
-    running.cancel();
+    running.stop().await;
     drop(memory);
 
-    let memory = scripted::again(&store, home.path(), ROOM);
+    let memory = scripted::again(&store, settings(home.path(), ROOM));
     store.is(Mood::Well);
-    let _running = loop {
-        // The first one lets go of the journal in its own time.
-        let running = start(&memory);
-        break running.drop_guard();
-    };
+    let _running = Running::start(memory);
     until(|| store.said() == ["afterwards"]).await;
 }
 
@@ -104,10 +90,10 @@ async fn a_restored_backup_brings_nobody_back() {
     store.bring_back(gone);
     store.bring_back(turn("a1", "said since"));
     drop(memory);
-    let memory = scripted::again(&store, home.path(), ROOM);
+    let memory = scripted::again(&store, settings(home.path(), ROOM));
     // What waits is told only after that.
     memory.remember(turn("a1", "new"));
-    let _running = start(&memory).drop_guard();
+    let _running = Running::start(memory.clone());
     until(|| store.said() == ["said since", "new"]).await;
 }
 
@@ -115,12 +101,14 @@ async fn a_restored_backup_brings_nobody_back() {
 async fn what_another_process_forgets_is_forgotten_here_too() {
     let home = TempDir::new().unwrap();
     let (memory, store) = scripted::memory(home.path(), ROOM);
-    let _running = start(&memory).drop_guard();
+    let _running = Running::start(memory.clone());
     store.is(Mood::Away);
     let gone = turn("a1", "gone");
     memory.remember(gone.clone());
     memory.flush().await;
-    File::in_folder(home.path()).add(&everything_of_ann()).unwrap();
+    File::in_folder(home.path())
+        .add(&everything_of_ann())
+        .unwrap();
     until(|| gone.sides().iter().all(|side| memory.is_forgotten(side))).await;
     until(|| !on_disk(home.path()).contains("gone")).await;
     store.is(Mood::Well);
@@ -132,9 +120,21 @@ async fn what_another_process_forgets_is_forgotten_here_too() {
 async fn only_what_is_older_than_the_retention_goes() {
     let home = TempDir::new().unwrap();
     let (memory, store) = scripted::memory(home.path(), ROOM);
-    assert_eq!(
-        memory.expire(Timestamp::now()).await.unwrap(),
-        Forgotten::default()
+    let day = SignedDuration::from_hours(24);
+    let now = Timestamp::now() + day;
+    store.bring_back(turn("a1", "of yesterday"));
+    assert_eq!(memory.expire(now).await.unwrap(), Forgotten::default());
+    let memory = scripted::again(
+        &store,
+        Settings {
+            retention: Some(Duration::from_secs(3_600)),
+            ..settings(home.path(), ROOM)
+        },
     );
-    assert_eq!(store.forgotten(), []);
+    store.bring_back(Turn {
+        at: now,
+        ..turn("a1", "of today")
+    });
+    assert_eq!(memory.expire(now).await.unwrap().turns, 1);
+    assert_eq!(store.said(), ["of today"]);
 }

@@ -120,7 +120,10 @@ fn half_a_line_spoils_nothing() {
     let file = File::in_folder(home.path());
     let what = Forget::Person(ann(), second(1));
     file.add(&what).unwrap();
-    disk::open(file.path()).unwrap().write_all(b"0123456").unwrap();
+    disk::open(file.path())
+        .unwrap()
+        .write_all(b"0123456")
+        .unwrap();
     file.add(&what).unwrap();
     let (added, _) = file.read(Seen::default()).unwrap();
     assert_eq!(added, [what.clone(), what]);
@@ -135,7 +138,9 @@ fn any_forget() -> impl Strategy<Value = Forget> {
             let until = from + Duration::from_secs(length);
             Forget::Since(p, from, until)
         }),
-        person.clone().prop_map(|p| Forget::Turns(p, vec![Id::new()])),
+        person
+            .clone()
+            .prop_map(|p| Forget::Turns(p, vec![Id::new()])),
         person.prop_map(|p| Forget::Entries(p, vec![Id::new()])),
         moment.prop_map(Forget::Everything),
     ]

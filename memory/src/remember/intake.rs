@@ -50,12 +50,11 @@ impl Memory {
             }
         }
         while !turns.is_empty() {
-            let error = match self.journal_turns(&turns).await {
-                Ok(()) => break,
-                Err(error) => error,
+            let Err(error) = self.journal_turns(&mut turns).await else {
+                break;
             };
             self.keeping().journal_fares(Some(error.to_string()));
-            self.store_at_once(&mut turns, &error).await;
+            self.store_at_once(&mut turns).await;
             self.keeping().hold(turns.len());
             if turns.is_empty() {
                 break;
@@ -77,17 +76,29 @@ impl Memory {
         }
     }
 
-    async fn journal_turns(&self, turns: &[Turn]) -> Result<(), JournalError> {
-        self.keeping().journal(turns.to_vec()).await?;
+    /// Brings turns to the journal, and takes out those that are there.
+    async fn journal_turns(&self, turns: &mut Vec<Turn>) -> Result<(), JournalError> {
+        while !turns.is_empty() {
+            // All of them with one wait for the disk, or the first alone where there is no room.
+            let written = match self.keeping().journal(turns.clone()).await {
+                Ok(()) => turns.len(),
+                Err(JournalError::Full(_)) if turns.len() > 1 => {
+                    self.keeping().journal(vec![turns[0].clone()]).await?;
+                    1
+                }
+                Err(error) => return Err(error),
+            };
+            turns.drain(..written);
+            self.keeping().there_is_more();
+        }
         self.keeping().journal_fares(None);
-        self.keeping().there_is_more();
         Ok(())
     }
 
-    /// Tells the store of turns that the journal does not take. When it is full, the store is
-    /// away and what is in the journal comes first.
-    async fn store_at_once(&self, turns: &mut Vec<Turn>, why: &JournalError) {
-        if matches!(why, JournalError::Full(_)) {
+    /// Tells the store of turns that the journal does not take; what waits there comes first.
+    async fn store_at_once(&self, turns: &mut Vec<Turn>) {
+        let waiting = self.keeping().with_journal(|journal| Ok(journal.waiting()));
+        if waiting.await.is_ok_and(|waiting| waiting > 0) {
             return;
         }
         while let Some(turn) = turns.first() {

@@ -5,45 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
 
 use super::*;
 use crate::person::Who;
-use crate::scripted::{self, Mood, Scripted, turn};
+use crate::scripted::{self, Mood, Running, Scripted, settings, turn, until};
 
 const ROOM: u64 = 1 << 20;
-
-/// A memory whose workers run.
-struct Running {
-    memory: Memory,
-    shutdown: CancellationToken,
-    workers: JoinHandle<()>,
-}
-
-impl Running {
-    fn start(memory: Memory) -> Self {
-        let shutdown = CancellationToken::new();
-        let (other, stop) = (memory.clone(), shutdown.clone());
-        let workers = tokio::spawn(async move { other.write(&stop).await });
-        Self {
-            memory,
-            shutdown,
-            workers,
-        }
-    }
-
-    async fn stop(self) {
-        self.shutdown.cancel();
-        self.workers.await.unwrap();
-    }
-}
-
-/// Waits until this is so.
-async fn until(so: impl Fn() -> bool) {
-    while !so() {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-}
 
 fn in_journal(folder: &Path) -> String {
     fs::read_to_string(folder.join("journal")).unwrap_or_default()
@@ -80,7 +47,7 @@ async fn while_the_store_is_away_turns_wait_on_the_disk_and_come_when_it_is_back
     assert_eq!(running.memory.backlog().waiting, 2);
     // As after a crash: a new memory over the same folder.
     running.stop().await;
-    let running = Running::start(scripted::again(&store, home.path(), ROOM));
+    let running = Running::start(scripted::again(&store, settings(home.path(), ROOM)));
     running.memory.remember(turn("a1", "three"));
     store.is(Mood::Well);
     until(|| store.said().len() == 3).await;
@@ -149,7 +116,7 @@ async fn without_a_disk_turns_go_to_the_store_all_the_same_and_it_is_told() {
 #[tokio::test(start_paused = true)]
 async fn a_full_journal_holds_turns_back_until_there_is_room() {
     let home = TempDir::new().unwrap();
-    let (memory, store) = scripted::memory(home.path(), 2_000);
+    let (memory, store) = scripted::memory(home.path(), 1_500);
     let running = Running::start(memory);
     store.is(Mood::Away);
     for text in ["one", "two", "three"] {
@@ -160,7 +127,10 @@ async fn a_full_journal_holds_turns_back_until_there_is_room() {
     assert!(trouble.contains("MEMORY_JOURNAL_MAX_MB"), "{trouble}");
     store.is(Mood::Well);
     until(|| store.said().len() == 3).await;
-    assert_eq!(store.said(), ["one", "two", "three"].map(|text| text.repeat(100)));
+    assert_eq!(
+        store.said(),
+        ["one", "two", "three"].map(|text| text.repeat(100))
+    );
     until(|| running.memory.backlog() == Backlog::default()).await;
     running.stop().await;
 }
