@@ -249,6 +249,16 @@ impl Store for Scripted {
         unasked()
     }
 
+    fn around<'a>(
+        &'a self,
+        _: &'a Person,
+        _: Timestamp,
+        _: Timestamp,
+        _: usize,
+    ) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>> {
+        unasked()
+    }
+
     fn unread(&self, _: Timestamp, _: usize) -> BoxFuture<'_, Result<Vec<Turn>, StoreError>> {
         unasked()
     }
