@@ -7,6 +7,7 @@
 //! - [`health`]: asks a running assistant how it is.
 //! - [`show`]: the effective settings and where each came from.
 //! - [`trust`]: accepts a Mumble server's present certificate.
+//! - [`memory`]: what is remembered, for whoever runs the assistant.
 //! - [`sounds`]: makes the prepared sounds anew.
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ pub mod doctor;
 pub mod health;
 pub mod show;
 pub mod trust;
+pub mod memory;
 pub mod sounds;
 pub mod out;
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use bot::EngineError;
 use clap::{Parser, Subcommand};
-use mumble_ai::{Voice, ask, doctor, health, out, show, sounds, trust, up};
+use mumble_ai::{Voice, ask, doctor, health, memory, out, show, sounds, trust, up};
 use service::EX_USAGE;
 use service::health::ServeError;
 use service::settings::{Settings, SettingsError};
@@ -37,6 +37,8 @@ enum Role {
     Config(show::Args),
     /// Accept the certificate that a Mumble server shows now.
     Trust(trust::Args),
+    /// See, search, save and forget what is remembered of people.
+    Memory(memory::Args),
     /// Make the prepared sounds anew with the configured synthesiser.
     Sounds(sounds::Args),
 }
@@ -115,6 +117,7 @@ async fn play(role: Role, settings: Settings, file: Option<PathBuf>) -> anyhow::
         Role::Health(args) => health::run(&args, &settings).await,
         Role::Config(args) => Ok(show::run(&args, &settings)),
         Role::Trust(args) => trust::run(&args, &settings).await,
+        Role::Memory(args) => memory::run(args, &settings).await,
         Role::Sounds(args) => sounds::run(&args, &settings).await,
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::forget::Again;
-use crate::journal::{JournalError, Record};
+use crate::journal::{Journal, JournalError, Record};
 use crate::memory::Memory;
 use crate::store::StoreError;
 use crate::turn::Turn;
@@ -77,12 +77,10 @@ impl Memory {
                 }
                 self.keeping().refuse();
                 tracing::error!(%reason, "the database refuses a turn for ever: it is set aside beside the journal");
-                self.keeping()
-                    .with_journal(|journal| journal.set_aside())
-                    .await
+                self.keeping().with_journal(Journal::set_aside).await
             }
             Err(_) => return Step::Later,
-            Ok(()) => self.keeping().with_journal(|journal| journal.done()).await,
+            Ok(()) => self.keeping().with_journal(Journal::done).await,
         };
         *refusals = 0;
         match told {
