@@ -230,3 +230,6 @@ fn share(deadline: Instant, share: f32) -> Instant {
     let now = Instant::now();
     now + deadline.saturating_duration_since(now).mul_f32(share)
 }
+
+#[cfg(test)]
+mod tests;

@@ -319,3 +319,6 @@ fn is_meant(what: &Forget, turn: &Turn) -> bool {
         Forget::Everything(until) => turn.at <= *until,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,6 +89,7 @@ impl Memory {
             others.extend(
                 sides
                     .into_iter()
+                    .filter(|side| wanted.contains(&side.id))
                     .filter_map(|side| Some((side.turn?, side))),
             );
         }

@@ -50,6 +50,14 @@ pub(crate) struct Hot {
 }
 
 impl Hot {
+    /// Without anything of anybody else, whoever brought it: another's wishes must not count.
+    fn of(mut self, person: &Person) -> Self {
+        self.profile = self.profile.filter(|profile| profile.person == *person);
+        self.learnt.retain(|entry| entry.person == *person);
+        self.due.retain(|entry| entry.person == *person);
+        self
+    }
+
     pub(crate) fn private_aloud(&self) -> bool {
         self.profile
             .as_ref()
@@ -107,8 +115,8 @@ impl Memory {
         let parts = self.parts();
         match parts.cache.get(person.as_str(), KEY).await {
             Ok(Some(bytes)) => {
-                if let Ok(hot) = serde_json::from_slice(&bytes) {
-                    return Ok(hot);
+                if let Ok(hot) = serde_json::from_slice::<Hot>(&bytes) {
+                    return Ok(hot.of(person));
                 }
             }
             Ok(None) => {}
@@ -141,6 +149,7 @@ impl Memory {
             learnt,
             due,
         };
+        let hot = hot.of(person);
         self.keep_hot(person, &hot, before);
         Ok(hot)
     }

@@ -29,8 +29,9 @@ impl Recalled {
             .profile
             .as_ref()
             .map(|profile| plain(&profile.name, MOST_QUOTED))
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| "they".to_owned());
+            .filter(|name| !name.is_empty());
+        let whom = name.as_deref().unwrap_or("them");
+        let name = name.as_deref().unwrap_or("they");
         let mut note = String::new();
         let upcoming: Vec<String> = self
             .upcoming
@@ -40,14 +41,14 @@ impl Recalled {
         let earlier: Vec<String> = self
             .entries
             .iter()
-            .map(|known| earlier(known, &name, now, &zone))
+            .map(|known| earlier(known, name, now, &zone))
             .collect();
         section(
             &mut note,
-            &format!("From earlier talk with {name}:"),
+            &format!("From earlier talk with {whom}:"),
             earlier,
         );
-        section(&mut note, &format!("Coming up for {name}:"), upcoming);
+        section(&mut note, &format!("Coming up for {whom}:"), upcoming);
         (!note.is_empty()).then_some(note)
     }
 }
