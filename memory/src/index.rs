@@ -141,7 +141,7 @@ fn mismatch(what: &str, known: usize, given: usize) -> StoreError {
 }
 
 /// Whether a vector points anywhere.
-fn has_direction(vector: &[f32]) -> bool {
+pub(crate) fn has_direction(vector: &[f32]) -> bool {
     let square: f64 = vector.iter().map(|&x| f64::from(x).powi(2)).sum();
     square.sqrt().is_normal()
 }

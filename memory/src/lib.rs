@@ -11,6 +11,7 @@ pub mod calibration;
 pub mod dates;
 pub mod entry;
 pub mod index;
+pub mod outbox;
 pub mod person;
 pub mod recall;
 pub mod session;

@@ -462,6 +462,7 @@ mod tests {
     use super::*;
 
     fn chroma(model: &str) -> Chroma {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Chroma::new(Settings {
             url: "http://127.0.0.1:1".to_owned(),
             model: model.to_owned(),
