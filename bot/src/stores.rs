@@ -23,6 +23,9 @@ const REDIS_PORT: u16 = 6379;
 /// What /health shows in place of an address for what is built in.
 const BUILT_IN: &str = "in this process";
 
+/// The dialect of embedding that is no server.
+const IN_PROCESS: &str = "minilm";
+
 /// The least deadline for a command: somebody started it and waits for its end.
 const COMMAND: Duration = Duration::from_secs(60);
 
@@ -172,7 +175,16 @@ pub fn cache(config: &Config) -> Result<Part<dyn Cache>, EngineError> {
 pub fn index(config: &Config) -> Result<Part<dyn Index>, EngineError> {
     let model = config.embedding.model.clone();
     let (service, address, settings) = match &config.chromadb.url {
-        _ => {
+        Some(url) => {
+            let settings = index::chroma::Settings {
+                url: url.clone(),
+                model,
+                deadline: config.chromadb.deadline,
+            };
+            let address = without_password(url.clone());
+            ("chromadb", address, index::Settings::Chroma(settings))
+        }
+        None => {
             let file = config.memory_folder().join("vectors.db");
             let address = file.display().to_string();
             let settings = index::exact::Settings {
@@ -191,35 +203,18 @@ pub fn index(config: &Config) -> Result<Part<dyn Index>, EngineError> {
 /// # Errors
 /// When the dialect is unknown, the address is none, or the files are not there.
 pub fn embedding(config: &Config) -> Result<Part<dyn Embed>, EngineError> {
-    let server = config.embedding_server();
-    let address = without_password(server.url.clone());
-    let engine: Arc<dyn Embed> = Arc::new(Nobody);
+    let dialect = &config.embedding.dialect;
+    let source = config.embedding_source();
+    let address = if dialect == IN_PROCESS {
+        source.folder.display().to_string()
+    } else {
+        without_password(source.server.url.clone())
+    };
+    let engine = llm::embed::open(dialect, source).map_err(EngineError::Embedding)?;
     Ok(Part {
         service: "embedding",
         at: At { address, engine },
     })
-}
-
-/// Makes no vectors yet.
-#[derive(Debug)]
-struct Nobody;
-
-impl Embed for Nobody {
-    fn embed(
-        &self,
-        _: Vec<String>,
-        _: llm::Purpose,
-    ) -> futures::future::BoxFuture<'static, Result<Vec<Vec<f32>>, llm::ChatError>> {
-        Box::pin(async { Err(llm::ChatError::Empty) })
-    }
-
-    fn check(&self) -> futures::future::BoxFuture<'_, Result<(), llm::ChatError>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn model(&self) -> &'static str {
-        "none"
-    }
 }
 
 /// The model that reads finished turns, if it is another than that which answers.

@@ -109,7 +109,14 @@ impl Assistant {
         let (_settings, configs) = watch::channel(config);
         let (sender, reports) = mpsc::channel(REPORTS);
         let (here, until) = (board.clone(), shutdown.clone());
-        let task = tokio::spawn(bot::run_with(engines, stores, configs, here, until, Some(sender)));
+        let task = tokio::spawn(bot::run_with(
+            engines,
+            stores,
+            configs,
+            here,
+            until,
+            Some(sender),
+        ));
         Self {
             reports,
             board,

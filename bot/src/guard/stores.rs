@@ -69,7 +69,8 @@ struct Named<T> {
 
 impl StoreGuards {
     /// Breakers around `stores`. Vectors heed the breaker of the model beside which they are made.
-    pub(crate) fn new(stores: Stores, config: &Config, chat: &GuardedChat) -> Self {
+    #[must_use]
+    pub fn new(stores: Stores, config: &Config, chat: &GuardedChat) -> Self {
         let rules = Rules::of(config);
         let embedding = behind(stores.embedding, &rules.embedding, EMBEDDING);
         let chats = chat.dependencies();
@@ -111,12 +112,7 @@ impl StoreGuards {
     }
 
     /// Looks after each until `shutdown`; the model that reads is probed with `prompt`.
-    pub(crate) fn tend(
-        &self,
-        prompt: &Request,
-        tasks: &mut JoinSet<()>,
-        shutdown: &CancellationToken,
-    ) {
+    pub fn tend(&self, prompt: &Request, tasks: &mut JoinSet<()>, shutdown: &CancellationToken) {
         self.database.guard.tend(&(), tasks, shutdown);
         self.cache.guard.tend(&(), tasks, shutdown);
         self.index.guard.tend(&(), tasks, shutdown);

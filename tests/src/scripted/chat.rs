@@ -11,6 +11,10 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 use super::{Scripted, Seen, State, Wire};
+use crate::EMBEDDING_MODEL;
+
+/// Numbers of each vector.
+const DIMENSIONS: usize = 64;
 
 /// An answer of the model.
 #[derive(Clone, Debug)]
@@ -40,7 +44,11 @@ impl From<&str> for Reply {
 pub fn chat(model: &str, reply: impl Into<Reply>) -> Scripted<Reply> {
     let model: Arc<str> = model.into();
     Scripted::start(reply.into(), |state| {
-        let tags = json!({ "models": [{ "name": &*model, "model": &*model }] });
+        let embedding = EMBEDDING_MODEL;
+        let tags = json!({ "models": [
+            { "name": &*model, "model": &*model },
+            { "name": embedding, "model": embedding },
+        ] });
         let models = json!({ "object": "list", "data": [{ "id": &*model, "object": "model" }] });
         let [a, b, c, d, e] = [(); 5].map(|()| Arc::clone(&state));
         let ollama = move |Json(body): Json<Value>| say(a, "/api/chat", ollama, body);
@@ -48,6 +56,7 @@ pub fn chat(model: &str, reply: impl Into<Reply>) -> Scripted<Reply> {
         Router::new()
             .route("/api/chat", post(ollama))
             .route("/v1/chat/completions", post(openai))
+            .route("/api/embed", post(embed))
             .route("/api/tags", get(move || async move { c.alive(tags).await }))
             .route(
                 "/v1/models",
@@ -67,6 +76,27 @@ async fn say(
     body: Value,
 ) -> Response {
     state.play(Seen::json(path, body), wire).await
+}
+
+/// Vectors in which texts are near each other that have words in common. They are no questions to
+/// the model, and are not counted among them.
+async fn embed(Json(body): Json<Value>) -> Json<Value> {
+    let texts = body["input"].as_array().cloned().unwrap_or_default();
+    let vectors = texts
+        .iter()
+        .map(|text| vector(text.as_str().unwrap_or_default()));
+    Json(json!({ "model": body["model"], "embeddings": vectors.collect::<Vec<_>>() }))
+}
+
+fn vector(text: &str) -> Vec<f32> {
+    let mut vector = vec![0.0; DIMENSIONS];
+    for word in text.split_whitespace() {
+        let place = word.bytes().map(usize::from).sum::<usize>() % DIMENSIONS;
+        vector[place] += 1.0;
+    }
+    // A text without words has a meaning, too.
+    vector[0] += f32::MIN_POSITIVE.sqrt();
+    vector
 }
 
 /// One line of JSON for each token, and a last one that says `done`.
