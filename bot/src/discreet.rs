@@ -76,14 +76,11 @@ impl Discreet for ChatError {
     }
 }
 
-/// The stores' reasons are this program's own words; only a refusal is about a single thing that
-/// was to be kept or found.
+/// A store's reasons are this program's words, and those of servers about themselves; what they
+/// quote was never anybody's.
 impl Discreet for StoreError {
     fn discreet(&self) -> String {
-        match self {
-            Self::Refused { .. } => format!("it refused a request; {AT_TRACE}"),
-            other => other.to_string(),
-        }
+        self.to_string()
     }
 }
 

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use audio::Pcm;
 use serde_json::Value;
 use service::health::{PATHS, Server};
+use tempfile::TempDir;
 use world::program::Program;
 use world::scripted::{self, Play, Reply, Scripted, SttDialect, TtsDialect};
-use world::{Assistant, MumbleOptions, MumbleServer, SMALL_MODEL};
+use world::{Assistant, MumbleOptions, MumbleServer, Proxy, SMALL_MODEL, Store, Tcp};
 
 use crate::stage::{Stage, tone};
 
@@ -122,9 +123,11 @@ impl Scene {
 #[tokio::test]
 async fn it_tells_the_truth_about_a_store_that_comes_and_goes() {
     service::tls::install();
-    let store = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = store.local_addr().unwrap();
-    let url = format!("redis://:hush@{address}/0");
+    let folder = TempDir::new().unwrap();
+    let store = Store::redis(folder.path(), "no");
+    let proxy = Proxy::to(&format!("http://127.0.0.1:{}", store.port()), 1).await;
+    // Whoever needs no password may say any.
+    let url = format!("redis://default:hush@127.0.0.1:{}/0", proxy.port());
     let scene = Scene::set(&[("REDIS_URL", &url), ("REDIS_CIRCUIT_THRESHOLD", "2")]);
     let running = scene.program.start(&["bot"]);
     let (code, answer) = scene.becomes("healthy").await;
@@ -132,9 +135,14 @@ async fn it_tells_the_truth_about_a_store_that_comes_and_goes() {
     assert_eq!(answer["services"]["redis"], true);
     assert_eq!(answer["services"]["mumble"], true);
     assert_eq!(answer["services"]["database"], Value::Null);
+    // What is built in stands in their place, and is called what it is.
+    assert_eq!(answer["services"]["chromadb"], Value::Null);
+    assert_eq!(answer["services"]["sqlite"], true);
+    assert_eq!(answer["services"]["vectors"], true);
+    assert_eq!(answer["services"]["embedding"], true);
     assert!(answer["timestamp"].as_f64().unwrap() > 1.7e9, "{answer}");
 
-    drop(store);
+    proxy.change(|faults| faults.tcp = Tcp::Refuses);
     let (code, answer) = scene.becomes("degraded").await;
     assert_eq!(code, 200);
     assert_eq!(answer["services"]["redis"], false);
@@ -146,7 +154,7 @@ async fn it_tells_the_truth_about_a_store_that_comes_and_goes() {
     assert!(table.starts_with("degraded\n"), "{table}");
     assert!(!table.contains("hush"), "{table}");
 
-    let _store = TcpListener::bind(address).unwrap();
+    proxy.come_back();
     scene.becomes("healthy").await;
     let (code, table) = scene.health().await;
     assert_eq!(code, Some(0), "{table}");

@@ -38,3 +38,4 @@ mod contract;
 mod health_check;
 mod soak;
 mod faults_soak;
+mod stores_matrix;
