@@ -63,3 +63,59 @@ async fn changed(told: &mut watch::Receiver<Option<Instant>>) {
         pending().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(5);
+
+    #[tokio::test(start_paused = true)]
+    async fn work_waits_until_it_has_been_calm_for_long_enough() {
+        let (tell, told) = watch::channel(None);
+        let start = Instant::now();
+        let waiting = tokio::spawn(async move {
+            Calm::new(told).lasting(LONG).await;
+            Instant::now()
+        });
+        sleep_until(start + LONG).await;
+        tell.send_replace(Some(Instant::now()));
+        sleep_until(start + LONG + LONG / 2).await;
+        // Somebody speaks in between: it is counted anew.
+        tell.send_replace(None);
+        sleep_until(start + LONG * 2).await;
+        tell.send_replace(Some(Instant::now()));
+        assert_eq!(waiting.await.unwrap(), start + LONG * 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_is_dropped_the_moment_anyone_speaks() {
+        let (tell, told) = watch::channel(Some(Instant::now()));
+        let mut calm = Calm::new(told);
+        calm.lasting(LONG).await;
+        let begun = Instant::now();
+        let work = calm.whilst(pending::<()>());
+        let speaks = async {
+            sleep_until(begun + Duration::from_secs(1)).await;
+            tell.send_replace(None);
+        };
+        let (done, ()) = tokio::join!(work, speaks);
+        assert_eq!(done, None);
+        assert_eq!(Instant::now(), begun + Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_word_between_two_looks_ends_the_calm_too() {
+        let (tell, told) = watch::channel(Some(Instant::now()));
+        let mut calm = Calm::new(told);
+        calm.lasting(LONG).await;
+        tell.send_replace(None);
+        tell.send_replace(Some(Instant::now()));
+        assert_eq!(calm.whilst(pending::<()>()).await, None);
+        // The same word said again ends nothing.
+        calm.lasting(LONG).await;
+        let since = calm.since;
+        tell.send_replace(since);
+        assert_eq!(calm.whilst(async { 7 }).await, Some(7));
+    }
+}

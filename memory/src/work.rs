@@ -294,3 +294,30 @@ impl Memory {
         at.to_zoned(told.unwrap_or_else(|| self.settings().time_zone.clone()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_that_the_model_fails_at_is_given_up_and_others_come_before_it() {
+        let (bad, good) = (Id::new(), Id::new());
+        let mut tries = Tries::default();
+        for attempt in 1..=TRIES {
+            tries.begin(bad);
+            assert!(tries.begun(bad) > tries.begun(good));
+            assert_eq!(tries.fail(bad), attempt == TRIES);
+        }
+        tries.succeed(bad);
+        assert_eq!(tries.begun(bad), 0);
+    }
+
+    #[test]
+    fn what_is_remembered_of_tries_is_bounded() {
+        let mut tries = Tries::default();
+        for _ in 0..3 * MOST_TRIED {
+            tries.begin(Id::new());
+        }
+        assert!(tries.begun.len() <= MOST_TRIED);
+    }
+}
