@@ -1,25 +1,31 @@
 //! One answer's life: think, speak, and say how it ended.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
+use memory::Who;
 use mumble::{Client, SessionId, SpeechError, To};
 use service::health::Stages;
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::ask::{Ask, Excuse, Question};
+use crate::ask::{Ask, Excuse, Question, Reminder};
 use crate::cues::Cues;
 use crate::discreet::Discreet as _;
 use crate::excuses::Excuses;
-use crate::history::Histories;
 use crate::manner::Manner;
-use crate::mind::{Mind, MindError};
+use crate::mind::{self, Mind, MindError};
+use crate::past::Past;
+use crate::person::{Scene, Spot};
+use crate::quiet::Quiet;
+use crate::reminders::Reminders;
 use crate::report;
 use crate::signs::Signs;
-use crate::sounds::{Quiet, Sound, Sounds};
+use crate::sounds::{Sound, Sounds};
 use crate::turns::{Outcome, TurnId};
-use crate::voice::{End, Said, Voice};
+use crate::voice::{self, End, Said, Voice};
+use crate::wish::Wish;
+use crate::wishes::{Granted, Wishes};
 
 /// What one answer needs.
 #[derive(Clone, Debug)]
@@ -38,8 +44,12 @@ pub(crate) struct Answerer {
     pub(crate) excuses: Excuses,
     /// Knows that an answer is being given.
     pub(crate) quiet: Quiet,
-    /// What was said before; shared by spoken and typed answers.
-    pub(crate) histories: Arc<Mutex<Histories>>,
+    /// What was said before.
+    pub(crate) past: Past,
+    /// What may be wished of it.
+    pub(crate) wishes: Wishes,
+    /// What people are to be told of.
+    pub(crate) reminders: Reminders,
     /// The system message.
     pub(crate) system: Arc<str>,
 }
@@ -93,6 +103,14 @@ pub(crate) enum Ended {
     Unheard(Box<Question>),
 }
 
+/// What became of a text of our own.
+struct Recited {
+    outcome: Outcome,
+    /// The words that really left.
+    heard: String,
+    times: voice::Times,
+}
+
 impl InHand {
     /// Waits for what comes next of it. May be dropped and called again.
     pub(crate) async fn news(&mut self) -> News {
@@ -140,26 +158,36 @@ impl Answerer {
                 let outcome = self.apologise(speaker, manner, sound, cues).await;
                 (Ended::With(outcome), None)
             }
+            Ask::Reminder(reminder) => {
+                let outcome = self.remind(&reminder, cues).await;
+                (Ended::With(outcome), None)
+            }
             Ask::Question(question) => self.reply(question, cues).await,
         };
         Given { ended, stages }
     }
 
-    async fn reply(&self, question: Question, cues: &Cues) -> (Ended, Option<Stages>) {
+    async fn reply(&self, mut question: Question, cues: &Cues) -> (Ended, Option<Stages>) {
+        let begun = question.recall.take();
         let Question {
             turn: _,
             speaker,
             who,
+            name,
             text,
             manner,
-            place,
             times,
+            recall: _,
         } = &question;
         let (speaker, manner) = (*speaker, *manner);
+        let scene = || self.scene(speaker, (who, name), manner);
+        let began = scene();
+        if let Some(wish) = self.wishes.read(Instant::now(), who, text) {
+            return self.grant(wish, &question, &began, cues).await;
+        }
+        let past = &self.past;
+        let prompt = past.prompt(begun, &began.asker, text, &self.system).await;
         let asked = Instant::now();
-        let prompt = self
-            .histories()
-            .prompt(asked, place, &self.system, who, text);
         let sentences = self.mind.think(prompt);
         let line = self.signs.line(speaker, manner);
         let Said {
@@ -168,10 +196,7 @@ impl Answerer {
             times: spoken,
         } = self.voice.say(sentences, line, cues).await;
         let stages = report::stages(times, asked, &spoken);
-        let remember = |heard: &str| {
-            self.histories()
-                .add(Instant::now(), place.clone(), who, text, heard);
-        };
+        let remember = |heard: &str| past.remember(&began, &scene(), text, heard);
         let outcome = match end {
             // Nobody heard a word of it, so the question still stands.
             End::Interrupted if heard.is_empty() => {
@@ -210,6 +235,78 @@ impl Answerer {
             }
         };
         (Ended::With(outcome), stages)
+    }
+
+    /// Does what somebody wishes of the memory, and says so. It is done once, whatever is heard
+    /// of the answer, and nothing of it is remembered.
+    async fn grant(
+        &self,
+        wish: Wish,
+        question: &Question,
+        scene: &Scene,
+        cues: &Cues,
+    ) -> (Ended, Option<Stages>) {
+        let Granted { answer, list } = self.wishes.grant(wish, &scene.asker).await;
+        let (speaker, manner) = (question.speaker, question.manner);
+        if let Some(list) = list {
+            self.send(To::User(speaker), &list);
+        }
+        let asked = Instant::now();
+        let Recited { outcome, times, .. } = self.recite(&answer, speaker, manner, cues).await;
+        let stages = report::stages(&question.times, asked, &times);
+        (Ended::With(outcome), stages)
+    }
+
+    /// Tells somebody what they wished to be told now. It comes again unless something of it was
+    /// heard, or can be read.
+    async fn remind(&self, reminder: &Reminder, cues: &Cues) -> Outcome {
+        let Reminder {
+            turn: _,
+            speaker,
+            text,
+            ids,
+        } = reminder;
+        let recited = self.recite(text, *speaker, Manner::Aloud, cues).await;
+        let read = recited.outcome == Outcome::Apologised;
+        if read || !recited.heard.is_empty() {
+            self.reminders.told(ids);
+        }
+        match recited.outcome {
+            Outcome::Answered => Outcome::Reminded,
+            outcome => outcome,
+        }
+    }
+
+    /// Says a text of our own. What has no voice is typed.
+    async fn recite(&self, text: &str, speaker: SessionId, manner: Manner, cues: &Cues) -> Recited {
+        let line = self.signs.line(speaker, manner);
+        let Said { heard, end, times } = self.voice.say(mind::recited(text), line, cues).await;
+        let outcome = match end {
+            End::Complete => Outcome::Answered,
+            End::Interrupted => Outcome::Interrupted,
+            End::Closing => Outcome::Ended,
+            End::NoLine(error) => without_a_line(error),
+            End::NoVoice { error, unsaid } => {
+                tracing::warn!(error = error.for_the_log(), "synthesiser failed");
+                let outcome = self.apologise(speaker, manner, Sound::NoVoice, cues).await;
+                self.type_out(speaker, manner, &unsaid);
+                outcome
+            }
+            End::NoThought(_) => Outcome::Broken,
+        };
+        Recited {
+            outcome,
+            heard,
+            times,
+        }
+    }
+
+    /// The scene of somebody who asks in this manner now.
+    pub(crate) fn scene(&self, by: SessionId, person: (&Who, &str), manner: Manner) -> Scene {
+        let roster = self.client.roster();
+        let channel = roster.me().map(|me| me.channel).unwrap_or_default();
+        let spot = Spot::of(manner, channel);
+        self.past.scene(&roster, by, person, spot)
     }
 
     /// Plays a prepared sound, or a short one for who knows it already; types its words when it
@@ -251,12 +348,6 @@ impl Answerer {
         if let Err(error) = self.client.send_text(to, text) {
             tracing::warn!(%error, "answer could not be typed");
         }
-    }
-
-    pub(crate) fn histories(&self) -> MutexGuard<'_, Histories> {
-        self.histories
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

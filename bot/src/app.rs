@@ -1,8 +1,10 @@
 //! All wiring of the assistant, in the order in which a turn passes.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use llm::Options;
+use memory::Memory;
 use mumble::Standing;
 use service::health::Board;
 use speech::stt::Hints;
@@ -14,27 +16,32 @@ use tokio_util::sync::CancellationToken;
 
 use crate::address::Addressing;
 use crate::answer::Answerer;
+use crate::away;
 use crate::comment;
 use crate::config::Config;
-use crate::conversation::{Conversation, Present};
+use crate::conversation::{Conversation, People, Present};
 use crate::ear::Ears;
 use crate::engines::{self, EngineError, Engines};
 use crate::excuses::Excuses;
 use crate::floor::Floor;
 use crate::guard::{self, ChatPatience, Guarded, Guards, Patience, StoreGuards};
 use crate::health;
-use crate::history::Histories;
 use crate::mind::{Mind, greeting};
+use crate::past::Past;
+use crate::person::Remembered;
 use crate::presence::Presence;
+use crate::quiet::Quiet;
 use crate::recogniser::Recogniser;
+use crate::reminders::Reminders;
 use crate::report::Report;
 use crate::signs::Signs;
-use crate::sounds::{Quiet, Remaker, Sounds};
+use crate::sounds::{Remaker, Sounds};
 use crate::stores::Stores;
 use crate::turns::{Bounds, Numbers, Turns};
 use crate::typed::TypedLane;
 use crate::voice::Voice;
 use crate::warmth;
+use crate::wishes::Wishes;
 
 /// Utterances on their way to the loop; it takes them at once, so a full channel
 /// only makes a task wait.
@@ -42,6 +49,9 @@ const ON_THE_WAY: usize = 16;
 
 /// How long leaving the Mumble server may take: a farewell by TLS, nothing is waited for.
 const LEAVING: Duration = Duration::from_secs(2);
+
+/// How long writing down the last of what was remembered may take, while it leaves.
+const WRITING_DOWN: Duration = LEAVING;
 
 /// Runs the assistant under the present one of `configs` until `shutdown`, takes over from each
 /// new one what can change while it runs, and writes on `board` how it stands. Reports of answered
@@ -131,7 +141,27 @@ pub async fn run_with(
     tokio::spawn(remaker.run(shutdown.clone()));
 
     // What was said, who is meant, whose turn it is.
-    let histories = Histories::new(config.memory.short_term, config.memory.session);
+    let (remembered, parts) = if config.memory.on {
+        (Remembered::TheKnown, stores.parts(&guards.ollama))
+    } else {
+        (
+            Remembered::Nobody,
+            away::parts(Arc::new(guards.ollama.clone())),
+        )
+    };
+    let memory = Memory::new(parts, memory_settings(&config));
+    let past = Past::new(memory.clone(), remembered, config.memory.recall_deadline);
+    let reminders = Reminders::new(memory.clone());
+    let (told, due) = mpsc::channel(1);
+    let remembering = CancellationToken::new();
+    let mut keeping = JoinSet::new();
+    if config.memory.on {
+        keeping.spawn({
+            let (calm, until) = (quiet.calm(shutdown.clone()), remembering.clone());
+            async move { memory.run(calm, until).await }
+        });
+        tokio::spawn(reminders.clone().run(told, shutdown.clone()));
+    }
     let names = names(&config);
     let called = names.iter().map(String::as_str);
     let addressing = Addressing::new(config.turn.answer, called, config.turn.follow_up);
@@ -139,8 +169,9 @@ pub async fn run_with(
 
     // The conversation.
     let (said, utterances) = mpsc::channel(ON_THE_WAY);
+    let (drafted, drafts) = mpsc::channel(ON_THE_WAY);
     let numbers = Numbers::default();
-    let ears = Ears::new(turns(&config), recogniser, numbers.clone(), said);
+    let ears = Ears::new(turns(&config), recogniser, numbers.clone(), said, drafted);
     let answerer = Answerer {
         client: client.clone(),
         mind: mind.clone(),
@@ -149,7 +180,9 @@ pub async fn run_with(
         sounds,
         excuses: Excuses::new(guards.clone()),
         quiet: quiet.clone(),
-        histories: Arc::new(Mutex::new(histories)),
+        wishes: Wishes::new(past.clone(), &names),
+        past,
+        reminders,
         system: Arc::clone(&system),
     };
     let models = guards.ollama.dependencies();
@@ -160,6 +193,9 @@ pub async fn run_with(
         events,
         ears,
         utterances,
+        drafts,
+        people: People::default(),
+        due,
         addressing,
         turns: Turns::new(Bounds::new(&config)),
         config,
@@ -180,7 +216,9 @@ pub async fn run_with(
     };
     conversation.run(shutdown).await;
     drop(leaving);
-    leave(standing).await;
+    // The last words were remembered when the conversation ended.
+    remembering.cancel();
+    tokio::join!(leave(standing), write_down(keeping));
 }
 
 /// The engines that the settings name, behind their breakers.
@@ -251,11 +289,39 @@ pub fn hints(config: &Config) -> Hints {
     }
 }
 
+/// How memory behaves.
+fn memory_settings(config: &Config) -> memory::Settings {
+    let reading = Options {
+        model: (config.memory.model.clone()).unwrap_or_else(|| config.ollama.model.clone()),
+        ..engines::options(&config.ollama)
+    };
+    memory::Settings {
+        short_term: config.memory.short_term,
+        long_term: config.memory.long_term,
+        threshold: config.memory.threshold,
+        calibration: config.embedding.calibration(),
+        idle_after: config.memory.session,
+        again_within: config.memory.reactivation,
+        retention: config.memory.retention,
+        time_zone: config.memory.zone(),
+        folder: config.memory_folder(),
+        journal_max: config.memory.journal_max,
+        reading,
+    }
+}
+
 /// Waits until the Mumble user has left its server.
 async fn leave(mut standing: watch::Receiver<Standing>) {
     let left = standing.wait_for(|standing| matches!(standing, Standing::Left));
     if timeout(LEAVING, left).await.is_err() {
         tracing::warn!("the Mumble server was not told of the end in time");
+    }
+}
+
+/// Waits until what is remembered is on the disk.
+async fn write_down(mut keeping: JoinSet<()>) {
+    if timeout(WRITING_DOWN, keeping.join_next()).await.is_err() {
+        tracing::warn!("the last of what was remembered was not written down in time");
     }
 }
 

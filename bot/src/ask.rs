@@ -1,20 +1,36 @@
-//! What wants an answer: a question, or an apology that is due.
+//! What wants to be said: the answer to a question, an apology that is due, a reminder.
 
+use memory::{Id, Who};
 use mumble::SessionId;
 
 use crate::ear;
-use crate::history::Place;
 use crate::manner::Manner;
+use crate::past::Begun;
 use crate::sounds::Sound;
 use crate::turns::TurnId;
 
-/// What wants an answer.
+/// What wants to be said.
 #[derive(Debug)]
 pub(crate) enum Ask {
     /// A question that was understood.
     Question(Question),
     /// Somebody spoke to us, and it came to nothing: they are told so by this sound.
     Excuse(Excuse),
+    /// Somebody is to be told of something now.
+    Reminder(Reminder),
+}
+
+/// Something that somebody is to be told of.
+#[derive(Clone, Debug)]
+pub(crate) struct Reminder {
+    /// Its turn.
+    pub(crate) turn: TurnId,
+    /// Whom it is for.
+    pub(crate) speaker: SessionId,
+    /// What they are told.
+    pub(crate) text: String,
+    /// The entries that this tells.
+    pub(crate) ids: Vec<Id>,
 }
 
 /// An apology that is due.
@@ -31,22 +47,24 @@ pub(crate) struct Excuse {
 }
 
 /// A spoken question.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Question {
     /// Which turn it is.
     pub(crate) turn: TurnId,
-    /// Who asked.
+    /// Who asked, by session.
     pub(crate) speaker: SessionId,
+    /// Who that is.
+    pub(crate) who: Who,
     /// Their name.
-    pub(crate) who: String,
+    pub(crate) name: String,
     /// What they said.
     pub(crate) text: String,
     /// How, and so how it is answered.
     pub(crate) manner: Manner,
-    /// Where it is remembered; what is whispered is not remembered in the channel.
-    pub(crate) place: Place,
     /// When.
     pub(crate) times: ear::Times,
+    /// What is recalled for it, since its words were known.
+    pub(crate) recall: Option<Begun>,
 }
 
 impl Question {
@@ -56,11 +74,10 @@ impl Question {
         self.turn = later.turn;
         self.text.push(' ');
         self.text.push_str(&later.text);
-        if later.manner == Manner::Whispered {
-            self.place = later.place;
-        }
         self.manner = self.manner.with(later.manner);
         self.times = later.times;
+        // It was begun for other words.
+        self.recall = None;
     }
 }
 
@@ -70,6 +87,7 @@ impl Ask {
         match self {
             Self::Question(question) => question.turn,
             Self::Excuse(excuse) => excuse.turn,
+            Self::Reminder(reminder) => reminder.turn,
         }
     }
 
@@ -78,6 +96,7 @@ impl Ask {
         match self {
             Self::Question(question) => question.speaker,
             Self::Excuse(excuse) => excuse.speaker,
+            Self::Reminder(reminder) => reminder.speaker,
         }
     }
 
@@ -86,15 +105,19 @@ impl Ask {
         match self {
             Self::Question(question) => question.manner,
             Self::Excuse(excuse) => excuse.manner,
+            Self::Reminder(_) => Manner::Aloud,
         }
     }
 
     /// A later turn of the same speaker, who is still waiting. What was understood outweighs an
-    /// apology for what was not. Gives the turn that goes on in the other one.
+    /// apology for what was not, and either a reminder, which comes again. Gives the turn that
+    /// goes on in the other one.
     pub(crate) fn join(&mut self, later: Self) -> TurnId {
         let earlier = self.turn();
         match (&mut *self, later) {
             (Self::Question(question), Self::Question(later)) => question.join(later),
+            (Self::Reminder(_), later) => *self = later,
+            (_, Self::Reminder(later)) => return later.turn,
             (Self::Excuse(_), later) => *self = later,
             (Self::Question(_), Self::Excuse(later)) => return later.turn,
         }
@@ -116,13 +139,11 @@ mod tests {
         Ask::Question(Question {
             turn: Numbers::default().next(),
             speaker: ANN,
-            who: "Ann".into(),
+            who: Who::Visitor(ANN.0),
+            name: "Ann".into(),
             text: text.into(),
             manner,
-            place: match manner {
-                Manner::Aloud => Place::Channel,
-                Manner::Whispered => Place::Private("ann".into()),
-            },
+            recall: None,
             times: ear::Times {
                 question_end: now,
                 ended: now,
@@ -133,28 +154,27 @@ mod tests {
         })
     }
 
-    fn joined(mut earlier: Ask, later: Ask) -> (String, Manner, Place) {
+    fn joined(mut earlier: Ask, later: Ask) -> (String, Manner) {
         earlier.join(later);
         match earlier {
-            Ask::Question(question) => (question.text, question.manner, question.place),
-            Ask::Excuse(_) => panic!("the question was lost"),
+            Ask::Question(question) => (question.text, question.manner),
+            other => panic!("the question was lost: {other:?}"),
         }
     }
 
     #[test]
     fn a_question_whispered_in_part_stays_out_of_the_channel() {
         use Manner::{Aloud, Whispered};
-        let private = Place::Private("ann".into());
         for (earlier, later) in [
             (Aloud, Whispered),
             (Whispered, Aloud),
             (Whispered, Whispered),
         ] {
             let joined = joined(question("Who", earlier), question("is it?", later));
-            assert_eq!(joined, ("Who is it?".into(), Whispered, private.clone()));
+            assert_eq!(joined, ("Who is it?".into(), Whispered));
         }
         let aloud = joined(question("Who", Aloud), question("is it?", Aloud));
-        assert_eq!(aloud, ("Who is it?".into(), Aloud, Place::Channel));
+        assert_eq!(aloud, ("Who is it?".into(), Aloud));
     }
 
     #[test]
@@ -174,5 +194,20 @@ mod tests {
                 assert_eq!(joined(question("Q", manner), unheard(other)).1, manner);
             }
         }
+    }
+
+    #[test]
+    fn a_reminder_gives_way_to_whatever_its_person_says() {
+        let reminder = || {
+            Ask::Reminder(Reminder {
+                turn: Numbers::default().next(),
+                speaker: ANN,
+                text: "The dentist.".into(),
+                ids: Vec::new(),
+            })
+        };
+        let ask = || question("Q", Manner::Aloud);
+        assert_eq!(joined(reminder(), ask()).0, "Q");
+        assert_eq!(joined(ask(), reminder()).0, "Q");
     }
 }

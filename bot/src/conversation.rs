@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use memory::Entry;
 use mumble::{ChannelId, Client, Events, RosterChange, SessionId};
 use service::health::Board;
 use tokio::sync::{mpsc, watch};
@@ -21,23 +22,25 @@ use crate::answer::{Answerer, InHand, News};
 use crate::ask::{Ask, Question};
 use crate::config::Config;
 use crate::discreet::Discreet as _;
-use crate::ear::{Ears, Noticed, Utterance};
+use crate::ear::{Drafted, Ears, Noticed, Utterance};
 use crate::floor::Floor;
 use crate::guard::{Guards, StoreGuards};
 use crate::health::{self, HEARTBEAT};
-use crate::history::Place;
-use crate::manner::Manner;
 use crate::presence::Presence;
+use crate::quiet::Quiet;
 use crate::recogniser::EarError;
 use crate::report::Report;
 use crate::signs::Signs;
-use crate::sounds::Quiet;
 use crate::turns::{About, Fault, Numbers, Outcome, State, TurnId, Turns};
-use crate::typed::{TypedLane, Written, private_place};
+use crate::typed::{TypedLane, Written};
 
 mod changes;
 mod endings;
+mod people;
+mod reminding;
 mod texts;
+
+pub(crate) use people::People;
 
 /// Everything one conversation is made of; wired in [`crate::app`].
 pub(crate) struct Conversation {
@@ -45,6 +48,12 @@ pub(crate) struct Conversation {
     pub(crate) events: Events,
     pub(crate) ears: Ears,
     pub(crate) utterances: mpsc::Receiver<Utterance>,
+    /// What is said so far.
+    pub(crate) drafts: mpsc::Receiver<Drafted>,
+    /// Who is there, and what is recalled for them before their turn has ended.
+    pub(crate) people: People,
+    /// What people are to be told of.
+    pub(crate) due: mpsc::Receiver<Vec<Entry>>,
     pub(crate) addressing: Addressing,
     pub(crate) turns: Turns,
     pub(crate) numbers: Numbers,
@@ -86,6 +95,10 @@ pub(crate) struct Present {
 enum Event {
     Mumble(mumble::Event),
     Said(Utterance),
+    /// Somebody pauses, and may go on.
+    Drafted(Drafted),
+    /// Reminders.
+    Due(Vec<Entry>),
     /// Of the answer in hand.
     Answer(News),
     Written(Written),
@@ -127,6 +140,8 @@ impl Conversation {
                     None => break,
                 },
                 Some(utterance) = self.utterances.recv() => Event::Said(utterance),
+                Some(drafted) = self.drafts.recv() => Event::Drafted(drafted),
+                Some(due) = self.due.recv(), if life == Life::Open => Event::Due(due),
                 () = sleep_until(deadline) => Event::TimePassed,
                 Ok(()) = self.configs.changed() => Event::Settings,
                 _ = heartbeat.tick() => Event::Heartbeat,
@@ -149,6 +164,8 @@ impl Conversation {
         match event {
             Event::Mumble(event) => self.handle_mumble(now, event),
             Event::Said(utterance) => self.handle_utterance(now, utterance),
+            Event::Drafted(drafted) => self.handle_drafted(drafted),
+            Event::Due(due) => self.handle_due(now, due),
             Event::Answer(News::Sounds) => self.handle_sounding(now),
             Event::Answer(News::Ended(given)) => self.handle_given(now, given),
             Event::Written(written) => self.handle_written(now, written),
@@ -170,6 +187,9 @@ impl Conversation {
                 self.board.beat(now);
                 self.board.line(health::line(self.client.stats()));
                 self.board.speakers(self.ears.speaking());
+                if let Some(memory) = self.answerer.past.health() {
+                    self.board.memory(memory);
+                }
             }
         }
     }
@@ -186,12 +206,14 @@ impl Conversation {
             mumble::Event::Roster(RosterChange::UserLeft { session }) => {
                 self.handle_left(now, session);
             }
+            mumble::Event::Roster(RosterChange::UserJoined { session }) => self.meet(session),
             mumble::Event::Roster(_) => {}
             mumble::Event::Joined { me, server } => {
                 tracing::info!(session = me.0, server = %server.release, "joined");
                 self.presence.handle_joined(now);
                 let channel = self.client.roster().me().map(|me| me.channel);
                 self.home = self.home.or(channel);
+                self.meet_everybody();
             }
             mumble::Event::Lost {
                 error,
@@ -218,6 +240,7 @@ impl Conversation {
             Noticed::Started => {
                 self.signs.hush(speaker);
                 self.interrupt_answer_to(speaker);
+                self.meet(speaker);
             }
             Noticed::Nothing => self.nothing_came(now, speaker),
             Noticed::Ended(turn, about) => {
@@ -262,10 +285,6 @@ impl Conversation {
             self.end(now, turn, Outcome::Left);
             return;
         };
-        let place = match manner {
-            Manner::Aloud => Place::Channel,
-            Manner::Whispered => private_place(speaker, user.hash.as_deref()),
-        };
         let text = match text {
             Ok(Some(text)) if self.is_ours(about, &text) => text,
             Ok(Some(_)) => return self.say_nothing(now, turn, speaker, Outcome::NotAddressed),
@@ -280,15 +299,17 @@ impl Conversation {
         };
         tracing::trace!(speaker = speaker.0, text, "heard");
         self.signs.expect(speaker, manner, about.over);
+        let recall = self.recall(speaker, manner, &text);
         self.offer(
             now,
             Ask::Question(Question {
                 turn,
                 speaker,
-                who: user.name.clone(),
+                who: self.answerer.past.who(user),
+                name: user.name.clone(),
+                recall,
                 text,
                 manner,
-                place,
                 times,
             }),
         );
@@ -340,7 +361,7 @@ impl Conversation {
     /// Starts an answer; the floor is its speaker's.
     fn start(&mut self, now: Instant, ask: Ask) {
         let state = match ask {
-            Ask::Question(_) => State::Thinking,
+            Ask::Question(_) | Ask::Reminder(_) => State::Thinking,
             Ask::Excuse(_) => State::Excusing,
         };
         self.turns.enter(now, ask.turn(), state);

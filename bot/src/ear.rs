@@ -35,6 +35,7 @@ pub(crate) struct Ears {
     /// The turns being written down. Taking one out gives it up.
     transcribing: BTreeMap<TurnId, AbortOnDropHandle<()>>,
     out: mpsc::Sender<Utterance>,
+    drafts: mpsc::Sender<Drafted>,
 }
 
 /// One speaker.
@@ -68,6 +69,15 @@ pub(crate) enum Noticed {
     Overrun(TurnId, About),
 }
 
+/// What somebody has said up to a pause, written down; they may go on.
+#[derive(Debug)]
+pub(crate) struct Drafted {
+    /// Whose it is, and how they spoke so far.
+    pub(crate) about: About,
+    /// The words.
+    pub(crate) text: String,
+}
+
 /// A turn, written down.
 #[derive(Debug)]
 pub(crate) struct Utterance {
@@ -97,12 +107,14 @@ pub(crate) struct Times {
 }
 
 impl Ears {
-    /// Ears that cut turns by `turns`, number them, and send what was said to `out`.
+    /// Ears that cut turns by `turns`, number them, and send what was said to `out`; what was
+    /// said up to a pause goes to `drafts`, and is lost when that is full.
     pub(crate) fn new(
         turns: speech::turn::Config,
         recogniser: Recogniser,
         numbers: Numbers,
         out: mpsc::Sender<Utterance>,
+        drafts: mpsc::Sender<Drafted>,
     ) -> Self {
         Self {
             ears: HashMap::new(),
@@ -112,6 +124,7 @@ impl Ears {
             numbers,
             transcribing: BTreeMap::new(),
             out,
+            drafts,
         }
     }
 
@@ -217,7 +230,9 @@ impl Ears {
                 Event::Paused { revision, pcm } => {
                     // A draft is a gamble: it must not make a finished turn wait.
                     if self.recogniser.has_room() {
-                        ear.draft = Some(draft(&self.recogniser, revision, pcm));
+                        let about = so_far(speaker, ear.manner, arrived, &pcm);
+                        let drafts = Some((self.drafts.clone(), about));
+                        ear.draft = Some(draft(&self.recogniser, revision, pcm, drafts));
                     }
                 }
                 Event::Resumed => ear.draft = None,
@@ -274,7 +289,7 @@ impl Ears {
             return Noticed::Overrun(turn, about);
         }
         let fitting = draft_made.filter(|draft| draft.revision == revision);
-        let draft = fitting.unwrap_or_else(|| draft(&self.recogniser, revision, pcm));
+        let draft = fitting.unwrap_or_else(|| draft(&self.recogniser, revision, pcm, None));
         let out = self.out.clone();
         let task = tokio::spawn(async move {
             let text = draft.task.await.unwrap_or_else(|error| Err(error.into()));
@@ -301,9 +316,34 @@ impl Ears {
     }
 }
 
-fn draft(recogniser: &Recogniser, revision: u64, pcm: Pcm) -> Draft {
+/// A turn as it is at a pause.
+fn so_far(speaker: SessionId, manner: Manner, now: Instant, said: &Pcm) -> About {
+    About {
+        speaker,
+        way: Way::Spoken,
+        manner,
+        began: now.checked_sub(said.duration()).unwrap_or(now),
+        over: now,
+    }
+}
+
+/// Begins a transcript; its words are told to `tell` as well, as what was said so far.
+fn draft(
+    recogniser: &Recogniser,
+    revision: u64,
+    pcm: Pcm,
+    tell: Option<(mpsc::Sender<Drafted>, About)>,
+) -> Draft {
     let recogniser = recogniser.clone();
-    let task = tokio::spawn(async move { recogniser.transcribe(pcm).await.map(words) });
+    let task = tokio::spawn(async move {
+        let said = recogniser.transcribe(pcm).await.map(words);
+        if let (Some((drafts, about)), Ok(Some(text))) = (tell, &said) {
+            let text = text.clone();
+            // Without it, what is known is recalled when the turn has ended.
+            drafts.try_send(Drafted { about, text }).ok();
+        }
+        said
+    });
     Draft {
         revision,
         begun: Instant::now(),

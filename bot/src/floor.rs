@@ -118,6 +118,11 @@ impl<T> Floor<T> {
         Some(next.turn)
     }
 
+    /// Whether nobody is answered, and nobody waits to be.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state == State::Free && self.waiting.is_empty()
+    }
+
     /// The answer has ended.
     pub(crate) fn release(&mut self) {
         self.state = State::Free;

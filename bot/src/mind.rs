@@ -125,6 +125,25 @@ impl Mind {
     }
 }
 
+/// A text of our own as sentences, as if it had been thought.
+pub(crate) fn recited(text: &str) -> mpsc::Receiver<Result<Sentence, MindError>> {
+    let mut cut = Sentences::default();
+    let mut texts = cut.push(text);
+    texts.extend(cut.finish());
+    let (sentences, receiver) = mpsc::channel(texts.len().max(1));
+    let now = Instant::now();
+    for text in texts {
+        let sentence = Sentence {
+            text,
+            first_token: now,
+            complete: now,
+        };
+        // There is room for all of them.
+        sentences.try_send(Ok(sentence)).ok();
+    }
+    receiver
+}
+
 /// The beginning that every conversation has, and the smallest question: what it leaves behind in
 /// the model's prompt cache serves the next real one.
 pub(crate) fn greeting(system: &str, options: &Options) -> Request {

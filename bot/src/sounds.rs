@@ -11,7 +11,7 @@ mod remake;
 mod tone;
 
 pub(crate) use kept::Sounds;
-pub(crate) use remake::{Quiet, Remaker};
+pub(crate) use remake::Remaker;
 
 /// A prepared sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,9 +1,9 @@
 //! Typed questions: a message gets a typed answer, a private one a private answer.
 
 use std::collections::VecDeque;
-use std::sync::PoisonError;
 use std::time::Instant;
 
+use memory::Who;
 use mumble::{ChannelId, SessionId, To};
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
@@ -11,9 +11,10 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::answer::{Answerer, after};
 use crate::discreet::Discreet as _;
 use crate::errand::Errand;
-use crate::history::Place;
+use crate::person::{Scene, Spot};
 use crate::sounds::Sound;
 use crate::turns::{Outcome, TurnId};
+use crate::wishes::Granted;
 
 /// Typed questions that may wait. A further one is answered at once, by asking for patience.
 pub(crate) const MOST_QUEUED: u32 = 8;
@@ -28,12 +29,14 @@ pub(crate) struct Typed {
     pub(crate) turn: TurnId,
     /// Who wrote, by session.
     pub(crate) by: SessionId,
+    /// Who that is.
+    pub(crate) who: Who,
     /// Their name.
-    pub(crate) who: String,
+    pub(crate) name: String,
     /// What they wrote, as plain text.
     pub(crate) text: String,
     /// Where the conversation takes place.
-    pub(crate) place: Place,
+    pub(crate) spot: Spot,
     /// Where the answer goes.
     pub(crate) to: To,
     /// What is to be done instead of answering, and for whom.
@@ -129,6 +132,7 @@ impl TypedLane {
 
 impl Answerer {
     async fn answer_in_writing(&self, question: Typed) -> Outcome {
+        let _busy = self.quiet.busy();
         let (answer, outcome) = match question.errand {
             Some(Sent { errand, by, home }) => {
                 let answer = errand.run(&self.client, by, home).await;
@@ -145,14 +149,17 @@ impl Answerer {
 
     /// Thinks the whole answer; what went wrong instead, in words for the person.
     async fn write(&self, question: &Typed) -> (String, Outcome) {
-        let Typed {
-            who, text, place, ..
-        } = question;
-        let prompt = self
-            .histories
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .prompt(Instant::now(), place, &self.system, who, text);
+        let Typed { by, who, text, .. } = question;
+        let began = self.scene_of(question);
+        if let Some(wish) = self.wishes.read(Instant::now(), who, text) {
+            let Granted { answer, list } = self.wishes.grant(wish, &began.asker).await;
+            if let Some(list) = list {
+                self.send(To::User(*by), &list);
+            }
+            return (answer, Outcome::Written);
+        }
+        let past = &self.past;
+        let prompt = past.prompt(None, &began.asker, text, &self.system).await;
         let mut sentences = self.mind.think(prompt);
         let mut answer = String::new();
         while let Some(sentence) = sentences.recv().await {
@@ -174,10 +181,7 @@ impl Answerer {
                 }
             }
         }
-        self.histories
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .add(Instant::now(), place.clone(), who, text, &answer);
+        past.remember(&began, &self.scene_of(question), text, &answer);
         (answer, Outcome::Written)
     }
 
@@ -189,9 +193,16 @@ impl Answerer {
         }
         sent.is_ok()
     }
-}
 
-/// The private place of a person: their certificate, or this visit when they have none.
-pub(crate) fn private_place(session: SessionId, hash: Option<&str>) -> Place {
-    Place::Private(hash.map_or_else(|| format!("session {}", session.0), str::to_owned))
+    fn scene_of(&self, question: &Typed) -> Scene {
+        let Typed {
+            by,
+            who,
+            name,
+            spot,
+            ..
+        } = question;
+        let roster = self.client.roster();
+        self.past.scene(&roster, *by, (who, name), *spot)
+    }
 }

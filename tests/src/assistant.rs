@@ -89,6 +89,8 @@ impl Assistant {
             ("OLLAMA_NEXT_TOKEN_MS", "30000"),
             ("PIPER_URL", &*urls.piper),
             ("PIPER_DEADLINE_MS", "60000"),
+            // What reads along in the background would be among the questions of every test.
+            ("MEMORY", "off"),
             // On a busy machine any answer may be late; tests that are not about it hear only answers.
             ("FILLER_AFTER_MS", "0"),
             (

@@ -28,9 +28,8 @@ impl Conversation {
             engines::options(&config.ollama),
         );
         self.answerer.system = app::system_message(&config);
-        self.answerer
-            .histories()
-            .tune(config.memory.short_term, config.memory.session);
+        self.answerer.past.tune(config.memory.recall_deadline);
+        self.answerer.wishes.tune(&self.names);
         self.config = config;
     }
 }

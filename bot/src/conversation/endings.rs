@@ -198,6 +198,7 @@ impl Conversation {
         self.addressing.forget(speaker);
         self.signs.hush(speaker);
         self.answerer.excuses.forget(speaker);
+        self.part_from(speaker);
         self.interrupt_answer_to(speaker);
         for (ask, dropped) in self.floor.leave(speaker) {
             self.end(now, ask.turn(), dropped.into());
@@ -213,6 +214,7 @@ impl Conversation {
         self.addressing.forget_all();
         self.signs.forget_all();
         self.answerer.excuses.forget_all();
+        self.part_from_everybody();
         if let Some(answer) = &self.present.answer {
             answer.cues.interrupted.cancel();
         }

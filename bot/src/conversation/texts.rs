@@ -2,14 +2,15 @@
 
 use std::time::Instant;
 
+use memory::Who;
 use mumble::{TextMessage, TextScope, To};
 
 use super::Conversation;
 use crate::errand::Errand;
-use crate::history::Place;
 use crate::manner::Manner;
+use crate::person::Spot;
 use crate::turns::{About, Outcome, State, Way};
-use crate::typed::{Sent, Typed, Written, private_place};
+use crate::typed::{Sent, Typed, Written};
 
 /// What is typed to somebody for whom there is no room.
 const PATIENCE: &str = "I am still answering earlier messages. Please ask again in a moment.";
@@ -40,11 +41,10 @@ impl Conversation {
             over: now,
         };
         let errand = Errand::in_text(&text, self.names.iter().map(String::as_str));
-        let (place, to) = match to {
+        let (spot, to) = match to {
             TextScope::Private => {
-                let hash = roster.user(session).and_then(|user| user.hash.as_deref());
                 about.manner = Manner::Whispered;
-                (private_place(session, hash), To::User(session))
+                (Spot::Private, To::User(session))
             }
             TextScope::Channel(channel) => {
                 if !self.is_ours(about, &text) {
@@ -53,7 +53,7 @@ impl Conversation {
                 }
                 // Who is sent away answers where it will be read.
                 let to = errand.map_or(To::Channel(channel), |_| To::User(session));
-                (Place::Channel, to)
+                (Spot::Channel(channel), to)
             }
         };
         let errand = errand.zip(self.home).map(|(errand, home)| Sent {
@@ -61,13 +61,18 @@ impl Conversation {
             by: session,
             home,
         });
+        let author = roster
+            .user(session)
+            .map(|user| self.answerer.past.who(user));
         self.begin(now, turn, about, State::Queued);
         let full = self.typed.ask(Typed {
             turn,
             by: session,
-            who: from_name,
+            // Who has left already is nobody we know.
+            who: author.unwrap_or(Who::Visitor(session.0)),
+            name: from_name,
             text,
-            place,
+            spot,
             to,
             errand,
         });

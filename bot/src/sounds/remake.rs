@@ -6,11 +6,11 @@ use std::time::Duration;
 use audio::Pcm;
 use futures::StreamExt as _;
 use speech::tts::{Tts, TtsError};
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Sound, Sounds};
+use crate::quiet::Quiet;
 
 /// How long nobody may have spoken or been answered before a sentence is made: the voice is
 /// theirs, and who pauses for so long has left off.
@@ -24,74 +24,6 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// More sound than any of the sentences has: a synthesiser that does not end is left.
 const MOST_SOUND: Duration = Duration::from_secs(20);
-
-/// How busy the assistant is. Clones are the same.
-#[derive(Clone, Debug)]
-pub(crate) struct Quiet {
-    state: Arc<watch::Sender<State>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct State {
-    answers: usize,
-    last: Instant,
-}
-
-/// For as long as it lives, somebody is being answered.
-#[derive(Debug)]
-pub(crate) struct Busy(Quiet);
-
-impl Quiet {
-    /// Nobody has spoken yet; `QUIET` begins now.
-    pub(crate) fn new() -> Self {
-        let state = State {
-            answers: 0,
-            last: Instant::now(),
-        };
-        Self {
-            state: Arc::new(watch::Sender::new(state)),
-        }
-    }
-
-    /// Somebody speaks.
-    pub(crate) fn disturb(&self) {
-        self.state.send_modify(|state| state.last = Instant::now());
-    }
-
-    /// Somebody is being answered.
-    pub(crate) fn busy(&self) -> Busy {
-        self.state.send_modify(|state| state.answers += 1);
-        Busy(self.clone())
-    }
-
-    /// Waits until it has been quiet for long enough; gives what tells of the end of that.
-    async fn quiet(&self) -> watch::Receiver<State> {
-        let mut state = self.state.subscribe();
-        loop {
-            let State { answers, last } = *state.borrow_and_update();
-            let quiet = async {
-                if answers > 0 {
-                    std::future::pending::<()>().await;
-                }
-                sleep_until(last + QUIET).await;
-            };
-            tokio::select! {
-                biased;
-                _ = state.changed() => {}
-                () = quiet => return state,
-            }
-        }
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.state.send_modify(|state| {
-            state.answers = state.answers.saturating_sub(1);
-            state.last = Instant::now();
-        });
-    }
-}
 
 /// Makes the sounds that are missing.
 #[derive(Debug)]
@@ -143,10 +75,10 @@ impl Remaker {
     /// Tries until it is made, one try at a time and only while it is quiet.
     async fn speak_in_peace(&self, sound: Sound, sentence: &str) -> Pcm {
         loop {
-            let mut noise = self.quiet.quiet().await;
+            let mut noise = self.quiet.after(QUIET).await;
             let made = tokio::select! {
                 biased;
-                _ = noise.changed() => continue,
+                () = noise.heard() => continue,
                 made = self.speak(sentence) => made,
             };
             match made {

@@ -12,6 +12,8 @@ pub(crate) enum Outcome {
     Answered,
     /// The answer was written.
     Written,
+    /// Somebody was told of what they wished to be told of.
+    Reminded,
     /// An engine failed, and the person was told.
     Apologised,
     /// The person spoke over the answer.
@@ -46,7 +48,7 @@ impl Outcome {
     /// Why there was no answer, as it is logged; `None` when there was one.
     pub(crate) fn reason(self) -> Option<&'static str> {
         Some(match self {
-            Self::Answered | Self::Written => return None,
+            Self::Answered | Self::Written | Self::Reminded => return None,
             Self::Apologised => "an engine failed; the speaker was told",
             Self::Interrupted => "the speaker interrupted",
             Self::Joined => "it goes on in the speaker's next turn",
@@ -67,7 +69,7 @@ impl Outcome {
     /// The outcome in the words of the board.
     pub(crate) fn on_the_board(self) -> health::Outcome {
         match self {
-            Self::Answered | Self::Written => health::Outcome::Answered,
+            Self::Answered | Self::Written | Self::Reminded => health::Outcome::Answered,
             Self::Apologised => health::Outcome::Apologised,
             Self::Interrupted => health::Outcome::Interrupted,
             _ => health::Outcome::Silent,
@@ -82,6 +84,7 @@ impl Outcome {
         match self {
             Self::Answered => {}
             Self::Written => tracing::info!(speaker, "turn answered in writing"),
+            Self::Reminded => tracing::info!(speaker, "reminder told"),
             Self::Interrupted => tracing::info!(speaker, "answer interrupted"),
             Self::Joined => tracing::info!(speaker, "turn goes on in the speaker's next one"),
             Self::Broken | Self::Stuck(_) => {

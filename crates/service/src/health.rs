@@ -13,6 +13,7 @@
 
 mod board;
 mod presence;
+mod memory;
 mod turn;
 mod clock;
 mod answer;
@@ -26,6 +27,7 @@ pub use answer::Answer;
 pub use board::Board;
 pub use condition::{Condition, Instance, LastError, LatencyMs};
 pub use log::TURNS_KEPT;
+pub use memory::Memory;
 pub use presence::{Line, Presence};
 pub use serve::{PATHS, ServeError, Server};
 pub use turn::{Outcome, Stages, Turn};

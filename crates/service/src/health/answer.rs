@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::board::View;
 use super::clock::Clock;
 use super::condition::Condition;
+use super::memory::Memory;
 use super::presence::Presence;
 use super::verdict::{Status, verdict};
 
@@ -29,6 +30,8 @@ pub struct Answer {
     pub services: BTreeMap<String, Option<bool>>,
     /// How each configured service is.
     pub dependencies: BTreeMap<String, Condition>,
+    /// How memory fares; null when nothing is remembered.
+    pub memory: Option<Memory>,
     /// When this was answered, in seconds since 1970.
     pub timestamp: f64,
 }
@@ -53,6 +56,7 @@ impl Answer {
             reasons,
             services,
             dependencies,
+            memory: view.memory.clone(),
             timestamp: clock.unix(clock.now),
         }
     }

@@ -9,6 +9,7 @@ use resilience::{Dependency, Snapshot};
 use super::answer::Answer;
 use super::clock::Clock;
 use super::log::{Log, Page};
+use super::memory::Memory;
 use super::metrics::Metrics;
 use super::presence::{Line, Presence};
 use super::turn::Turn;
@@ -32,6 +33,7 @@ struct Facts {
     beat: Instant,
     begun: u64,
     log: Log,
+    memory: Option<Memory>,
     watched: Vec<(&'static str, Vec<Dependency>)>,
 }
 
@@ -44,6 +46,7 @@ pub(super) struct View {
     pub(super) speakers: usize,
     pub(super) beat: Instant,
     pub(super) begun: u64,
+    pub(super) memory: Option<Memory>,
     pub(super) services: Vec<Service>,
 }
 
@@ -77,6 +80,7 @@ impl Board {
             beat: now,
             begun: 0,
             log: Log::default(),
+            memory: None,
             watched: Vec::new(),
         };
         Self {
@@ -109,6 +113,11 @@ impl Board {
     /// So many people speak at this moment.
     pub fn speakers(&self, speakers: usize) {
         self.facts().speakers = speakers;
+    }
+
+    /// How memory fares; never told, nothing is remembered.
+    pub fn memory(&self, memory: Memory) {
+        self.facts().memory = Some(memory);
     }
 
     /// The pipeline is alive: its loop has just gone round.
@@ -163,6 +172,7 @@ impl Board {
             speakers: facts.speakers,
             beat: facts.beat,
             begun: facts.begun,
+            memory: facts.memory.clone(),
             services: Vec::new(),
         };
         // The servers have locks of their own; nobody who writes here waits for those.

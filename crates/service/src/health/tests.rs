@@ -49,6 +49,7 @@ fn view(began: Instant, services: Vec<(&'static str, Vec<Snapshot>)>) -> View {
         speakers: 0,
         beat: began,
         begun: 0,
+        memory: None,
         services: services
             .map(|(name, instances)| Service { name, instances })
             .collect(),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::board::View;
 use super::clock::Clock;
+use super::memory::Memory;
 use super::presence::Presence;
 
 /// After this long without a round of its loop the pipeline counts as stuck. It goes round every
@@ -71,6 +72,9 @@ pub(super) fn verdict(view: &View, clock: Clock) -> (Status, Vec<String>) {
             Status::Degraded
         };
         note(status, format!("{} is away", service.name));
+    }
+    for trouble in view.memory.iter().flat_map(Memory::troubles) {
+        note(Status::Degraded, trouble);
     }
     (worst, reasons)
 }

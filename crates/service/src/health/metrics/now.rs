@@ -46,6 +46,7 @@ impl Collector for Now {
         let mut page = Page(encoder);
         page.process(view, *clock)?;
         page.mumble(view)?;
+        page.memory(view)?;
         page.dependencies(view)
     }
 }
@@ -120,6 +121,55 @@ impl Page<'_> {
             None,
             view.speakers as i64,
         )
+    }
+
+    fn memory(&mut self, view: &View) -> fmt::Result {
+        let Some(memory) = &view.memory else {
+            return Ok(());
+        };
+        let counts = [
+            (
+                "memory_recalls",
+                "Questions for which the past was looked up",
+                memory.recalls,
+            ),
+            (
+                "memory_late_recalls",
+                "Questions answered without a part of the past that came too late",
+                memory.late,
+            ),
+            (
+                "memory_recalled_entries",
+                "Entries from earlier that prompts were given",
+                memory.entries,
+            ),
+            (
+                "memory_lost_turns",
+                "Turns that neither the disk nor the database took",
+                memory.lost,
+            ),
+            (
+                "memory_refused_turns",
+                "Turns that the database refused for ever",
+                memory.refused,
+            ),
+        ];
+        for (name, help, count) in counts {
+            self.0
+                .encode_descriptor(name, &format!("{help}."), None, MetricType::Counter)?
+                .encode_counter(&count, no_example())?;
+        }
+        let without = memory.without();
+        self.counters(
+            "memory_recalls_without",
+            "Questions answered without a part of the past that was late or away",
+            without.map(|(part, count)| ([("part", part)], count)),
+        )?;
+        let help = "Turns and wishes to forget that the database has not got yet";
+        self.gauge("memory_waiting", help, None, memory.waiting as i64)?;
+        let stuck = i64::from(memory.journal.is_some());
+        let help = "1 while this disk takes no turns";
+        self.gauge("memory_journal_stuck", help, None, stuck)
     }
 
     fn dependencies(&mut self, view: &View) -> fmt::Result {
