@@ -39,6 +39,16 @@ fn away<'a, T: Send + 'a>() -> BoxFuture<'a, Result<T, StoreError>> {
 }
 
 impl Store for Away {
+    fn around<'a>(
+        &'a self,
+        _: &'a Person,
+        _: Timestamp,
+        _: Timestamp,
+        _: usize,
+    ) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>> {
+        away()
+    }
+
     fn record<'a>(&'a self, _: &'a Turn) -> BoxFuture<'a, Result<(), StoreError>> {
         away()
     }

@@ -6,7 +6,7 @@ use super::{Config, Memory, Mumble, Ollama, Piper, Whisper};
 const LIVE_ROOMS: [&str; 3] = ["turn", "assistant", "retry"];
 
 /// Further settings that can.
-const LIVE_KEYS: [&str; 22] = [
+const LIVE_KEYS: [&str; 20] = [
     "mumble.comment",
     "whisper.language",
     "whisper.deadline_ms",
@@ -24,8 +24,6 @@ const LIVE_KEYS: [&str; 22] = [
     "piper.deadline_ms",
     "piper.circuit_threshold",
     "piper.circuit_timeout_s",
-    "memory.short_term_limit",
-    "memory.session_minutes",
     "memory.recall_deadline_ms",
     "health.check_interval_s",
     "service.log_level",
@@ -73,8 +71,6 @@ impl Config {
             turn: later.turn,
             assistant: later.assistant,
             memory: Memory {
-                short_term: later.memory.short_term,
-                session: later.memory.session,
                 recall_deadline: later.memory.recall_deadline,
                 ..self.memory
             },
