@@ -60,7 +60,7 @@ impl Calm {
 
 async fn changed(told: &mut watch::Receiver<Option<Instant>>) {
     if told.changed().await.is_err() {
-        pending().await
+        pending::<()>().await;
     }
 }
 

@@ -5,9 +5,11 @@
 //! only supposed, and what others are said to have said are no statements.
 
 mod clause;
+mod myself;
 mod names;
 mod person;
 mod plan;
+mod wording;
 #[cfg(test)]
 mod tests;
 
@@ -103,7 +105,7 @@ pub(crate) fn stated_part(said: &str) -> String {
 
 /// What somebody says of themselves, as others say it of them.
 pub(crate) fn of_them(text: &str) -> String {
-    person::theirs(text)
+    wording::theirs(text)
 }
 
 /// What one clause states.

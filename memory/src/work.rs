@@ -145,9 +145,8 @@ impl Memory {
 
     async fn study_once(&self, tries: &mut Tries) -> Step {
         let store = &self.parts().store;
-        let unread = match store.unread(Timestamp::MAX, PORTION).await {
-            Ok(unread) => unread,
-            Err(_) => return Step::Away,
+        let Ok(unread) = store.unread(Timestamp::MAX, PORTION).await else {
+            return Step::Away;
         };
         let next = unread.into_iter().min_by_key(|turn| tries.begun(turn.id));
         let done = match next {
@@ -296,28 +295,4 @@ impl Memory {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_turn_that_the_model_fails_at_is_given_up_and_others_come_before_it() {
-        let (bad, good) = (Id::new(), Id::new());
-        let mut tries = Tries::default();
-        for attempt in 1..=TRIES {
-            tries.begin(bad);
-            assert!(tries.begun(bad) > tries.begun(good));
-            assert_eq!(tries.fail(bad), attempt == TRIES);
-        }
-        tries.succeed(bad);
-        assert_eq!(tries.begun(bad), 0);
-    }
-
-    #[test]
-    fn what_is_remembered_of_tries_is_bounded() {
-        let mut tries = Tries::default();
-        for _ in 0..3 * MOST_TRIED {
-            tries.begin(Id::new());
-        }
-        assert!(tries.begun.len() <= MOST_TRIED);
-    }
-}
+mod tests;

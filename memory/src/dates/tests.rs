@@ -159,7 +159,7 @@ fn a_date_is_found_as_it_is_said() {
         .iter()
         .filter_map(|(text, when)| {
             let shown = shown(text, &friday());
-            (shown.first().map(String::as_str) != Some(*when)).then(|| (text, when, shown))
+            (shown.first().map(String::as_str) != Some(*when)).then_some((text, when, shown))
         })
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -88,7 +88,10 @@ fn a_witness_who_was_forgotten_leaves_no_trace_in_others_turns() {
             ..turn("c3", "something")
         }
     };
-    assert_eq!(list.left_of(heard_by(4)).unwrap().witnesses, [ben.clone()]);
+    assert_eq!(
+        list.left_of(heard_by(4)).unwrap().witnesses,
+        std::slice::from_ref(&ben)
+    );
     assert_eq!(list.left_of(heard_by(6)).unwrap().witnesses.len(), 2);
 }
 

@@ -84,7 +84,7 @@ fn a_full_journal_takes_no_turn_but_what_is_to_be_forgotten() {
     ));
     let forget = Record::Forget(Forget::Everything(Timestamp::now()));
     for _ in 0..30 {
-        journal.append(&[forget.clone()]).unwrap();
+        journal.append(std::slice::from_ref(&forget)).unwrap();
     }
     assert_eq!(drained(journal).len(), 31);
 }

@@ -3,7 +3,7 @@
 use jiff::Zoned;
 
 use super::clause::{after, after_any, until, words};
-use super::person::{is_short, theirs};
+use super::wording::{is_short, theirs};
 use super::{Draft, Ending, Ends};
 use crate::dates::{self, Found};
 use crate::entry::Kind;
