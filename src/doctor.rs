@@ -86,6 +86,14 @@ pub async fn mumble(config: &Config) -> Finding {
     }
 }
 
+/// Tries the database that is configured, or the file in its place.
+pub async fn database(config: &Config) -> Finding {
+    Finding {
+        part: "database",
+        health: checks::database(config).await,
+    }
+}
+
 /// Looks whether the state folder can be written.
 #[must_use]
 pub fn state(config: &Config) -> Finding {
@@ -105,7 +113,7 @@ pub async fn run(args: &Args, settings: &Settings) -> anyhow::Result<ExitCode> {
     let findings = examine(&config, deadline).await;
     for Finding { part, health } in &findings {
         let mark = if health.is_wrong() { "wrong" } else { "ok" };
-        out::line(format_args!("{mark:5}  {part:7}  {health}"));
+        out::line(format_args!("{mark:5}  {part:8}  {health}"));
     }
     let all_well = !findings.iter().any(|finding| finding.health.is_wrong());
     Ok(if all_well {
@@ -121,6 +129,7 @@ async fn examine(config: &Config, deadline: Instant) -> Vec<Finding> {
     loop {
         let mut findings = vec![login.0.clone()];
         findings.extend(engines(config).await);
+        findings.push(database(config).await);
         findings.push(state(config));
         let all_well = !findings.iter().any(|finding| finding.health.is_wrong());
         if all_well || Instant::now() + PAUSE >= deadline {

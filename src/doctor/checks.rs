@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bot::engines::{self, At};
-use bot::{Config, EngineError};
+use bot::{Config, EngineError, stores};
 use futures::future::join_all;
 use llm::Chat;
 use speech::stt::Stt;
@@ -61,6 +61,34 @@ async fn each<T: ?Sized, E: Display>(
         }
     });
     join_all(looks).await
+}
+
+/// Tries the database, which is brought up to date by that. A file is made by the assistant alone:
+/// as long as there is none, that its folder can be written is told of the state.
+pub(super) async fn database(config: &Config) -> Health {
+    if !config.memory.on {
+        return Health::Fine("not used (MEMORY is off)".to_owned());
+    }
+    let At { address, engine } = match stores::database(config) {
+        Ok(part) => part.at,
+        Err(error) => return Health::Wrong(error.to_string()),
+    };
+    let (variable, file) = match (&config.database.url, &config.database.host) {
+        (Some(_), _) => ("DATABASE_URL", false),
+        (None, Some(_)) => ("DB_HOST", false),
+        (None, None) => ("STATE_DIR", true),
+    };
+    if file && !Path::new(&address).exists() {
+        return Health::Fine(format!("{address} (made at the first start)"));
+    }
+    match tokio::time::timeout(PATIENCE, engine.check()).await {
+        Ok(Ok(())) => Health::Fine(address),
+        Ok(Err(error)) => Health::Wrong(format!("{error} ({variable})")),
+        Err(_) => Health::Wrong(format!(
+            "{address} does not answer within {} s ({variable})",
+            PATIENCE.as_secs()
+        )),
+    }
 }
 
 pub(super) async fn mumble(config: &Config) -> Health {

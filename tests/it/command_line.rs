@@ -331,7 +331,7 @@ async fn doctor_says_of_each_part_that_it_is_well() {
     let server = MumbleServer::start(MumbleOptions::default());
     let ran = engines.program_at(&server).run(&["doctor"]).await;
     assert_eq!((ran.code, &*ran.stderr), (Some(0), ""), "{ran:?}");
-    let parts = ["mumble", "whisper", "ollama", "piper", "state"];
+    let parts = ["mumble", "whisper", "ollama", "piper", "database", "state"];
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert_eq!(lines.len(), parts.len(), "{}", ran.stdout);
     for (line, part) in lines.iter().zip(parts) {
@@ -345,8 +345,14 @@ async fn doctor_looks_at_every_address_and_says_which_are_spares() {
     let server = MumbleServer::start(MumbleOptions::default());
     let spare = scripted::tts(TtsDialect::Piper, tone(Duration::from_secs(1)));
     let urls = format!("{},{},{NOBODY}", engines.tts.url(), spare.url());
-    let program = engines.program_at(&server).with(&[("PIPER_URL", &urls)]);
+    let program = engines.program_at(&server).with(&[
+        ("PIPER_URL", &urls),
+        ("DATABASE_URL", "postgres://ann:hush@127.0.0.1:1/talk"),
+    ]);
     let ran = program.run(&["doctor"]).await;
+    let database = "the database 127.0.0.1:1/talk: nobody listens there: start it (DATABASE_URL)";
+    assert_names(&ran.stdout, &[database]);
+    assert!(!ran.stdout.contains("hush"), "{}", ran.stdout);
     assert_eq!((ran.code, &*ran.stderr), (Some(1), ""), "{ran:?}");
     let about = ran.stdout.lines().filter(|line| line.contains("piper"));
     let lines: Vec<String> = about
