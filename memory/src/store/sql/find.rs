@@ -61,13 +61,14 @@ pub(super) async fn search(
     found.fetch_all(db).await?.iter().map(score).collect()
 }
 
-/// SQLite ranks by Okapi BM25 itself; its best is the lowest.
+/// SQLite ranks by Okapi BM25 itself; its best is the lowest. The words come first: that is what a
+/// cross join means to SQLite, which would else look up every entry of the person among them.
 fn in_sqlite(asked: &Words<'_>, words: &[String], told: &str) -> Statement {
     let any: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
     rows::statement(format!(
         "WITH hits AS MATERIALIZED (
              SELECT entries.number, entries.at, -bm25(words) AS score
-             FROM words JOIN entries ON entries.number = words.rowid
+             FROM words CROSS JOIN entries ON entries.number = words.rowid
              WHERE words MATCH $1 AND entries.person = $2 {told}
              ORDER BY score DESC, entries.at DESC LIMIT $3)
          SELECT {ENTRY}, hits.score FROM hits JOIN entries ON entries.number = hits.number
