@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::out;
 
 mod checks;
+mod stores;
 
 /// Between two looks at an engine that is not there yet.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -86,12 +87,31 @@ pub async fn mumble(config: &Config) -> Finding {
     }
 }
 
-/// Tries the database that is configured, or the file in its place.
-pub async fn database(config: &Config) -> Finding {
-    Finding {
-        part: "database",
-        health: checks::database(config).await,
+/// Tries what memory stands on: database, cache, index, what makes vectors, and the model that
+/// reads if it is another than that which answers. Each is called as /health calls it.
+pub async fn memory(config: &Config) -> Vec<Finding> {
+    if !config.memory.on {
+        let health = Health::Fine("off (MEMORY)".to_owned());
+        return vec![Finding {
+            part: "memory",
+            health,
+        }];
     }
+    let (database, cache, index, embedding, reader) = tokio::join!(
+        stores::database(config),
+        stores::cache(config),
+        stores::index(config),
+        embedding(config),
+        stores::reader(config),
+    );
+    let mut findings = vec![database, cache, index, embedding];
+    findings.extend(reader);
+    findings
+}
+
+/// Asks for the model that makes vectors. Without it what was said is found by its words alone.
+pub async fn embedding(config: &Config) -> Finding {
+    stores::embedding(config).await
 }
 
 /// Looks whether the state folder can be written.
@@ -113,7 +133,7 @@ pub async fn run(args: &Args, settings: &Settings) -> anyhow::Result<ExitCode> {
     let findings = examine(&config, deadline).await;
     for Finding { part, health } in &findings {
         let mark = if health.is_wrong() { "wrong" } else { "ok" };
-        out::line(format_args!("{mark:5}  {part:8}  {health}"));
+        out::line(format_args!("{mark:5}  {part:9}  {health}"));
     }
     let all_well = !findings.iter().any(|finding| finding.health.is_wrong());
     Ok(if all_well {
@@ -129,7 +149,7 @@ async fn examine(config: &Config, deadline: Instant) -> Vec<Finding> {
     loop {
         let mut findings = vec![login.0.clone()];
         findings.extend(engines(config).await);
-        findings.push(database(config).await);
+        findings.extend(memory(config).await);
         findings.push(state(config));
         let all_well = !findings.iter().any(|finding| finding.health.is_wrong());
         if all_well || Instant::now() + PAUSE >= deadline {

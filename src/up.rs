@@ -25,8 +25,13 @@ use crate::{doctor, out};
 pub async fn up(settings: Settings, reread: impl Reread) -> anyhow::Result<ExitCode> {
     let config = bot::Config::from_settings(&settings)?;
     bot::app::guards(&config)?;
+    bot::Stores::open(&config)?;
     let look = async {
-        for finding in doctor::engines(&config).await {
+        let mut findings = doctor::engines(&config).await;
+        if config.memory.on {
+            findings.push(doctor::embedding(&config).await);
+        }
+        for finding in findings {
             if finding.health.is_wrong() {
                 out::complain(format_args!("{}: {}", finding.part, finding.health));
             }

@@ -25,11 +25,11 @@ pub enum EngineError {
     /// The database.
     #[error("DATABASE_URL or DB_HOST: {0}")]
     Database(#[source] StoreError),
-    /// The cache.
-    #[error("REDIS_URL: {0}")]
+    /// The cache, whose words name its variable.
+    #[error("{0}")]
     Redis(#[source] StoreError),
-    /// The index of vectors.
-    #[error("CHROMADB_URL: {0}")]
+    /// The index of vectors, whose words name its variable.
+    #[error("{0}")]
     Chromadb(#[source] StoreError),
     /// What makes vectors.
     #[error("EMBEDDING_DIALECT, EMBEDDING_URL or EMBEDDING_FOLDER: {0}")]

@@ -218,7 +218,10 @@ pub fn embedding(config: &Config) -> Result<Part<dyn Embed>, EngineError> {
 }
 
 /// The model that reads finished turns, if it is another than that which answers.
-fn reader(config: &Config) -> Result<Option<Part<dyn Chat>>, EngineError> {
+///
+/// # Errors
+/// When the dialect is unknown, or the address is none.
+pub fn reader(config: &Config) -> Result<Option<Part<dyn Chat>>, EngineError> {
     let Some(model) = &config.memory.model else {
         return Ok(None);
     };

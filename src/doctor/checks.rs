@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bot::engines::{self, At};
-use bot::{Config, EngineError, stores};
+use bot::{Config, EngineError};
 use futures::future::join_all;
 use llm::Chat;
 use speech::stt::Stt;
@@ -48,44 +48,27 @@ async fn each<T: ?Sized, E: Display>(
     let looks = engines.into_iter().enumerate().map(|(at, engine)| {
         let check = &check;
         async move {
-            let At { address, engine } = engine;
             let spare = if at == 0 { "" } else { "spare " };
-            match tokio::time::timeout(PATIENCE, check(engine)).await {
-                Ok(Ok(())) => Health::Fine(format!("{spare}{address}{detail}")),
-                Ok(Err(error)) => Health::Wrong(format!("{spare}{error} ({variable})")),
-                Err(_) => Health::Wrong(format!(
-                    "{spare}{address} does not answer within {} s; is it busy? ({variable})",
-                    PATIENCE.as_secs()
-                )),
+            match one(engine, detail, check).await {
+                Ok(found) => Health::Fine(format!("{spare}{found}")),
+                Err(trouble) => Health::Wrong(format!("{spare}{trouble} ({variable})")),
             }
         }
     });
     join_all(looks).await
 }
 
-/// Tries the database, which is brought up to date by that. A file is made by the assistant alone:
-/// as long as there is none, that its folder can be written is told of the state.
-pub(super) async fn database(config: &Config) -> Health {
-    if !config.memory.on {
-        return Health::Fine("not used (MEMORY is off)".to_owned());
-    }
-    let At { address, engine } = match stores::database(config) {
-        Ok(part) => part.at,
-        Err(error) => return Health::Wrong(error.to_string()),
-    };
-    let (variable, file) = match (&config.database.url, &config.database.host) {
-        (Some(_), _) => ("DATABASE_URL", false),
-        (None, Some(_)) => ("DB_HOST", false),
-        (None, None) => ("STATE_DIR", true),
-    };
-    if file && !Path::new(&address).exists() {
-        return Health::Fine(format!("{address} (made at the first start)"));
-    }
-    match tokio::time::timeout(PATIENCE, engine.check()).await {
-        Ok(Ok(())) => Health::Fine(address),
-        Ok(Err(error)) => Health::Wrong(format!("{error} ({variable})")),
-        Err(_) => Health::Wrong(format!(
-            "{address} does not answer within {} s ({variable})",
+/// Tries an engine or a store at its address: what was found there, or what is wrong with it.
+pub(super) async fn one<T: ?Sized, E: Display>(
+    At { address, engine }: At<T>,
+    detail: &str,
+    check: impl AsyncFn(Arc<T>) -> Result<(), E>,
+) -> Result<String, String> {
+    match tokio::time::timeout(PATIENCE, check(engine)).await {
+        Ok(Ok(())) => Ok(format!("{address}{detail}")),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!(
+            "{address} does not answer within {} s; is it busy?",
             PATIENCE.as_secs()
         )),
     }

@@ -200,6 +200,38 @@ async fn an_unknown_dialect_is_a_wrong_setting() {
 }
 
 #[tokio::test]
+async fn a_bad_address_of_a_store_is_a_line_that_names_the_variable() {
+    let engines = Engines::start();
+    for (variable, value, expected) in [
+        ("DATABASE_URL", "mysql://ann:hush@db/talk", "postgres://"),
+        ("DATABASE_URL", "hush", "postgres://"),
+        ("REDIS_URL", "http://:hush@cache:6379", "redis://"),
+        (
+            "DATABASE_URL",
+            "postgres://ann:hush@db:99999/talk",
+            "postgres://",
+        ),
+        ("REDIS_URL", "hush", "redis://"),
+        ("REDIS_URL", "redis://:hush@cache:99999", "redis://"),
+        ("CHROMADB_URL", "http://ann:hush@index:99999", "http://"),
+        ("CHROMADB_URL", "ftp://ann:hush@index:8000", "http://"),
+        ("CHROMADB_URL", "index:8000", "http://"),
+        ("EMBEDDING_URL", "ftp://ann:hush@vectors", "http://"),
+        ("EMBEDDING_DIALECT", "klingon", "minilm"),
+        ("DB_PORT", "70000", "1 to 65535"),
+    ] {
+        let program = engines.program().with(&[(variable, value)]);
+        for role in ["up", "bot"] {
+            let ran = program.run(&[role]).await;
+            let line = complaint(&ran, USAGE);
+            assert_names(line, &[variable, expected]);
+            assert_eq!(line.matches(variable).count(), 1, "{line}");
+            assert!(!line.contains("hush"), "{line}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_role_or_option_is_a_wrong_command_line() {
     for arguments in [&["dance"][..], &["bot", "--louder"], &["ask"], &[]] {
         let ran = Program::new(&[]).run(arguments).await;
@@ -231,6 +263,12 @@ async fn up_names_what_is_missing_and_goes_on() {
     let running = program.start(&["up"]);
     running
         .says(&["ollama", "absent:1b", "ollama pull absent:1b"])
+        .await;
+    ends_in_time(running).await;
+    let program = engines.program().with(&[("EMBEDDING_MODEL", "absent")]);
+    let running = program.start(&["up"]);
+    running
+        .says(&["mumble-ai: embedding", "ollama pull absent"])
         .await;
     ends_in_time(running).await;
 }
@@ -331,7 +369,17 @@ async fn doctor_says_of_each_part_that_it_is_well() {
     let server = MumbleServer::start(MumbleOptions::default());
     let ran = engines.program_at(&server).run(&["doctor"]).await;
     assert_eq!((ran.code, &*ran.stderr), (Some(0), ""), "{ran:?}");
-    let parts = ["mumble", "whisper", "ollama", "piper", "database", "state"];
+    let parts = [
+        "mumble",
+        "whisper",
+        "ollama",
+        "piper",
+        "sqlite",
+        "cache",
+        "vectors",
+        "embedding",
+        "state",
+    ];
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert_eq!(lines.len(), parts.len(), "{}", ran.stdout);
     for (line, part) in lines.iter().zip(parts) {
@@ -345,14 +393,8 @@ async fn doctor_looks_at_every_address_and_says_which_are_spares() {
     let server = MumbleServer::start(MumbleOptions::default());
     let spare = scripted::tts(TtsDialect::Piper, tone(Duration::from_secs(1)));
     let urls = format!("{},{},{NOBODY}", engines.tts.url(), spare.url());
-    let program = engines.program_at(&server).with(&[
-        ("PIPER_URL", &urls),
-        ("DATABASE_URL", "postgres://ann:hush@127.0.0.1:1/talk"),
-    ]);
+    let program = engines.program_at(&server).with(&[("PIPER_URL", &urls)]);
     let ran = program.run(&["doctor"]).await;
-    let database = "the database 127.0.0.1:1/talk: nobody listens there: start it (DATABASE_URL)";
-    assert_names(&ran.stdout, &[database]);
-    assert!(!ran.stdout.contains("hush"), "{}", ran.stdout);
     assert_eq!((ran.code, &*ran.stderr), (Some(1), ""), "{ran:?}");
     let about = ran.stdout.lines().filter(|line| line.contains("piper"));
     let lines: Vec<String> = about
@@ -362,6 +404,44 @@ async fn doctor_looks_at_every_address_and_says_which_are_spares() {
     assert_eq!(lines[1], format!("ok piper spare {}", spare.url()));
     assert!(lines[2].starts_with("wrong piper spare"), "{lines:?}");
     assert_names(&lines[2], &["127.0.0.1:1", "PIPER_URL"]);
+}
+
+#[tokio::test]
+async fn doctor_says_of_each_store_what_to_do() {
+    let engines = Engines::start();
+    let server = MumbleServer::start(MumbleOptions::default());
+    let program = engines.program_at(&server).with(&[
+        ("DATABASE_URL", "postgres://ann:hush@127.0.0.1:1/talk"),
+        ("REDIS_URL", "redis://:hush@127.0.0.1:1/0"),
+        ("CHROMADB_URL", NOBODY),
+        ("EMBEDDING_MODEL", "absent"),
+        ("MEMORY_MODEL", "small:1b"),
+    ]);
+    let ran = program.run(&["doctor"]).await;
+    assert_eq!((ran.code, &*ran.stderr), (Some(1), ""), "{ran:?}");
+    assert!(!ran.stdout.contains("hush"), "{}", ran.stdout);
+    for (part, words) in [
+        (
+            "database",
+            &["127.0.0.1:1/talk: nobody listens there", "DATABASE_URL"][..],
+        ),
+        ("redis", &["127.0.0.1:1", "REDIS_URL"]),
+        ("chromadb", &["127.0.0.1:1", "CHROMADB_URL"]),
+        (
+            "embedding",
+            &["`ollama pull absent`", "EMBEDDING_MODEL", "by words alone"],
+        ),
+        ("reader", &["`ollama pull small:1b`", "MEMORY_MODEL"]),
+    ] {
+        let about = |line: &&str| line.split_whitespace().nth(1) == Some(part);
+        let lines: Vec<&str> = ran.stdout.lines().filter(about).collect();
+        let line = only_line(&lines.join("\n")).to_owned();
+        assert!(line.starts_with("wrong"), "{line}");
+        assert_names(&line, words);
+    }
+    let ran = program.with(&[("MEMORY", "off")]).run(&["doctor"]).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_names(&ran.stdout, &["memory", "off (MEMORY)"]);
 }
 
 /// What the doctor says of the Mumble server while everything else is well.

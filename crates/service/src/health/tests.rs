@@ -39,6 +39,21 @@ fn away(name: &str) -> Snapshot {
     }
 }
 
+/// A server that answers, and cannot be used as it is set up.
+fn unfit(name: &str, why: &str) -> Snapshot {
+    let server = server(name);
+    Snapshot {
+        unfit: true,
+        reachable: Some(true),
+        last_error: Some((server.at, why.to_owned())),
+        ..server
+    }
+}
+
+/// What an index says of vectors that another model made.
+const WRONG_SHAPE: &str =
+    "it holds vectors of 384 numbers, not 768: run `mumble-ai memory reindex`";
+
 /// An assistant in Mumble with these services.
 fn view(began: Instant, services: Vec<(&'static str, Vec<Snapshot>)>) -> View {
     let services = services.into_iter();
@@ -92,11 +107,28 @@ fn all_that_is_configured_is_well_or_it_is_not_healthy() {
         status(vec![("whisper", well()), ("ollama", well())]),
         Status::Healthy
     );
-    for service in ["whisper", "piper", "database", "redis", "chromadb"] {
-        let services = vec![("ollama", well()), (service, ill())];
-        assert_eq!(status(services), Status::Degraded, "{service}");
+    for service in [
+        "whisper",
+        "piper",
+        "database",
+        "sqlite",
+        "redis",
+        "cache",
+        "chromadb",
+        "vectors",
+        "embedding",
+        "reader",
+    ] {
+        for sick in [away("http://a"), unfit("http://a", WRONG_SHAPE)] {
+            let services = vec![("ollama", well()), (service, vec![sick])];
+            assert_eq!(status(services), Status::Degraded, "{service}");
+        }
     }
     assert_eq!(status(vec![("ollama", ill())]), Status::Unhealthy);
+    assert_eq!(
+        status(vec![("ollama", vec![unfit("http://a", WRONG_SHAPE)])]),
+        Status::Unhealthy
+    );
     assert_eq!(
         status(vec![("ollama", ill()), ("piper", ill())]),
         Status::Unhealthy
@@ -116,6 +148,86 @@ fn a_server_that_cannot_be_reached_is_away_before_its_breaker_opens() {
         ..server("http://a")
     };
     assert_eq!(status(vec![("piper", vec![missing])]), Status::Degraded);
+}
+
+#[test]
+fn what_cannot_be_used_says_what_to_do_until_it_can_and_a_spare_takes_its_place() {
+    let began = Instant::now();
+    let index = |servers: Vec<Snapshot>| view(began, vec![("chromadb", servers)]);
+    let alone = answer(&index(vec![unfit("http://a", WRONG_SHAPE)]), Duration::ZERO);
+    let expected = format!("chromadb cannot be used: {WRONG_SHAPE}");
+    assert_eq!(alone.reasons, [expected]);
+    assert_eq!(alone.services["chromadb"], Some(false));
+    // Nobody left it alone: it is no fault that trying again could mend.
+    assert_eq!(alone.dependencies["chromadb"].state, "closed");
+    assert!(!alone.dependencies["chromadb"].instances[0].up);
+    let both = vec![unfit("http://a", WRONG_SHAPE), server("http://b")];
+    assert_eq!(answer(&index(both), Duration::ZERO).status, Status::Healthy);
+    // One that has gone since is away, whatever it said before.
+    let gone = Snapshot {
+        reachable: Some(false),
+        last_error: Some((began, "connection refused".to_owned())),
+        ..unfit("http://a", WRONG_SHAPE)
+    };
+    let gone = answer(&index(vec![gone]), Duration::ZERO);
+    assert_eq!(gone.reasons, ["chromadb is away: connection refused"]);
+    let mended = Snapshot {
+        unfit: false,
+        ..unfit("http://a", WRONG_SHAPE)
+    };
+    let mended = answer(&index(vec![mended]), Duration::ZERO);
+    assert_eq!((mended.status, mended.reasons.len()), (Status::Healthy, 0));
+}
+
+#[test]
+fn a_missing_model_for_vectors_says_what_to_do_and_people_are_answered() {
+    let why = "the model server at http://a has no model `all-minilm`; \
+               `ollama pull all-minilm` fetches it";
+    let missing = Snapshot {
+        reachable: Some(false),
+        last_error: Some((Instant::now(), why.to_owned())),
+        ..server("http://a")
+    };
+    let services = vec![
+        ("ollama", vec![server("http://a")]),
+        ("embedding", vec![missing]),
+    ];
+    let answer = answer(&view(Instant::now(), services), Duration::ZERO);
+    assert_eq!(answer.status, Status::Degraded);
+    assert_eq!(answer.reasons, [format!("embedding is away: {why}")]);
+}
+
+#[test]
+fn memory_that_loses_what_is_said_is_told_and_what_only_waits_is_not() {
+    let memory = |memory: Memory| {
+        let view = View {
+            memory: Some(memory),
+            ..view(Instant::now(), vec![])
+        };
+        answer(&view, Duration::ZERO)
+    };
+    let waiting = memory(Memory {
+        waiting: 900,
+        late: 3,
+        ..Memory::default()
+    });
+    assert_eq!(
+        (waiting.status, waiting.reasons.len()),
+        (Status::Healthy, 0)
+    );
+    let full = memory(Memory {
+        journal: Some("no space left on the device".to_owned()),
+        lost: 2,
+        ..Memory::default()
+    });
+    assert_eq!(full.status, Status::Degraded);
+    assert_eq!(
+        full.reasons,
+        [
+            "turns cannot be kept on this disk: no space left on the device",
+            "2 turns were not remembered"
+        ]
+    );
 }
 
 #[test]
@@ -213,6 +325,7 @@ fn the_answer_has_the_shape_that_scripts_know() {
             "chromadb": null, "mumble": true
         },
         "dependencies": { "whisper": both, "mumble": mumble },
+        "memory": null,
         "timestamp": 1_000_030.5
     });
     assert_eq!(answer, expected);
@@ -271,6 +384,17 @@ fn full_page() -> String {
         lost: 10,
         dropped: 0,
     };
+    view.memory = Some(Memory {
+        recalls: 40,
+        late: 4,
+        without_meaning: 3,
+        without_words: 1,
+        entries: 90,
+        waiting: 7,
+        lost: 2,
+        journal: Some("no space left on the device".to_owned()),
+        ..Memory::default()
+    });
     metrics.page(view, clock(began, Duration::from_millis(1500)))
 }
 
@@ -280,7 +404,7 @@ fn the_numbers_say_what_the_board_says() {
     for line in [
         "mumble_ai_uptime_seconds 1.5",
         "mumble_ai_start_time_seconds 1000000.0",
-        "mumble_ai_status{status=\"healthy\"} 1",
+        "mumble_ai_status{status=\"degraded\"} 1",
         "mumble_ai_status{status=\"unhealthy\"} 0",
         "mumble_ai_turns_total{outcome=\"answered\"} 1",
         "mumble_ai_turns_with_reason_total{reason=\"no words in it\"} 1",
@@ -288,6 +412,14 @@ fn the_numbers_say_what_the_board_says() {
         "mumble_ai_turn_stage_seconds_bucket{le=\"0.7\",stage=\"total\"} 0",
         "mumble_ai_mumble_joined 1",
         "mumble_ai_mumble_packets_total{fate=\"lost\"} 10",
+        "mumble_ai_memory_recalls_total 40",
+        "mumble_ai_memory_late_recalls_total 4",
+        "mumble_ai_memory_recalls_without_total{part=\"meaning\"} 3",
+        "mumble_ai_memory_recalls_without_total{part=\"session\"} 0",
+        "mumble_ai_memory_recalled_entries_total 90",
+        "mumble_ai_memory_waiting 7",
+        "mumble_ai_memory_lost_turns_total 2",
+        "mumble_ai_memory_journal_stuck 1",
         "mumble_ai_dependency_up{service=\"ollama\",server=\"http://***@a\"} 1",
         "mumble_ai_dependency_state{service=\"ollama\",server=\"http://***@a\",state=\"closed\"} 1",
         "mumble_ai_dependency_latency_seconds{service=\"ollama\",server=\"http://***@a\",quantile=\"0.95\"} 0.5",

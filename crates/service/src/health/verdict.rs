@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use resilience::{Snapshot, State};
 use serde::{Deserialize, Serialize};
 
-use super::board::View;
+use super::board::{Service, View};
 use super::clock::Clock;
 use super::memory::Memory;
 use super::presence::Presence;
@@ -71,12 +72,30 @@ pub(super) fn verdict(view: &View, clock: Clock) -> (Status, Vec<String>) {
         } else {
             Status::Degraded
         };
-        note(status, format!("{} is away", service.name));
+        note(status, trouble(service));
     }
     for trouble in view.memory.iter().flat_map(Memory::troubles) {
         note(Status::Degraded, trouble);
     }
     (worst, reasons)
+}
+
+/// What is wrong with a service of which no server can be asked, in the words of its last error:
+/// they say what to do.
+fn trouble(service: &Service) -> String {
+    let all = &service.instances;
+    let is_there =
+        |one: &Snapshot| one.unfit && one.state == State::Closed && one.reachable != Some(false);
+    let how = if all.iter().any(is_there) {
+        "cannot be used"
+    } else {
+        "is away"
+    };
+    let last = all.iter().filter_map(|one| one.last_error.as_ref());
+    match last.max_by_key(|(at, _)| *at) {
+        Some((_, why)) => format!("{} {how}: {why}", service.name),
+        None => format!("{} {how}", service.name),
+    }
 }
 
 /// Whether the pipeline's loop has stopped going round.
