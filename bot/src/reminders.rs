@@ -76,7 +76,11 @@ impl Reminders {
         let now = Timestamp::now();
         let told: Vec<Id> = self.lock().iter().copied().collect();
         // Memory knows it from now on, whether or not the store does yet.
-        if !told.is_empty() && timeout(PATIENCE, self.memory.told(&told, now)).await.is_ok() {
+        if !told.is_empty()
+            && timeout(PATIENCE, self.memory.told(&told, now))
+                .await
+                .is_ok()
+        {
             let mut untold = self.lock();
             told.iter().for_each(|id| {
                 untold.remove(id);

@@ -35,6 +35,8 @@ const LATER: &str = "I will not speak of it any more. My memory is out of reach 
                      written down that it is to be forgotten, and it will be as soon as it is back.";
 const NOT_FORGOTTEN: &str =
     "Something went wrong, and I am not sure that it is forgotten. Please tell whoever runs me.";
+const OFF_FOR_NOW: &str = "We are off the record: I will not remember what you say. My memory is \
+                           out of reach, so please say it again should I be restarted.";
 const NOT_KEPT: &str =
     "I cannot reach my memory now, so nothing has changed. Please ask again later.";
 
@@ -148,7 +150,14 @@ impl Wishes {
             Wish::OffRecord => {
                 let done = "We are off the record: I will not remember what you say from now on. \
                             Say on the record to end that.";
-                self.set(person, memory::Wish::OffRecord, done).await
+                let wish = self.past.memory().wish(person, memory::Wish::OffRecord);
+                match wish.await {
+                    Ok(()) => done.to_owned(),
+                    Err(error) => {
+                        tracing::warn!(%error, "off the record in this process alone");
+                        OFF_FOR_NOW.to_owned()
+                    }
+                }
             }
             Wish::OnRecord => {
                 let done = "We are on the record: I remember what you say from now on.";

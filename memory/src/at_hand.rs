@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::entry::Entry;
 use crate::memory::Memory;
 use crate::person::{Asker, Company, Person, Place, Who};
-use crate::session::{MOST_TURNS, Said};
+use crate::session::{Kept, MOST_TURNS, Said};
 use crate::store::{Forget, Profile, StoreError};
 use crate::turn::Turn;
 
@@ -113,14 +113,20 @@ impl Memory {
     /// Does what a person wishes.
     ///
     /// # Errors
-    /// [`WishError::NoSuchTimeZone`], and when the store cannot keep it: then nothing changes.
+    /// [`WishError::NoSuchTimeZone`], and when the store cannot keep it: then nothing changes, but
+    /// that somebody is off the record holds for as long as this process lives.
     pub async fn wish(&self, person: &Person, wish: Wish) -> Result<(), WishError> {
+        // At once, and also when the store cannot write it down.
+        if wish == Wish::OffRecord {
+            self.desk().go_off_record(person);
+        }
         let store = &self.parts().store;
         let now = Timestamp::now();
         let mut profile = store
             .profile(person)
             .await?
             .unwrap_or_else(|| Profile::new(person.clone(), now));
+        let remembered_again = wish == Wish::OnRecord;
         match wish {
             Wish::OffRecord => profile.off_record = true,
             Wish::OnRecord => profile.off_record = false,
@@ -135,12 +141,15 @@ impl Memory {
         }
         store.save_profile(&profile).await?;
         self.stale(person).await;
+        if remembered_again {
+            self.desk().go_on_record(person);
+        }
         Ok(())
     }
 
     /// Takes a finished turn into the session of its place.
-    pub(crate) fn take_into_session(&self, turn: &Turn) {
-        self.desk().sessions().add(turn.clone());
+    pub(crate) fn take_into_session(&self, turn: &Turn, kept: Kept) {
+        self.desk().sessions().take(turn.clone(), kept);
         if room(&turn.place).is_some() && turn.who.person().is_some() {
             self.desk().mark(turn.place.clone());
         }

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::memory::Memory;
+use crate::session::Kept;
 use crate::turn::Turn;
 
 mod drain;
@@ -32,11 +33,16 @@ pub(crate) enum Item {
 
 impl Memory {
     /// Remembers a finished turn. It is in its session when this returns; to the journal and the
-    /// store it is brought by [`Memory::run`]. This never waits and never fails. Visitors have
-    /// their session, and nothing of them goes to any disk.
+    /// store it is brought by [`Memory::run`]. This never waits and never fails. Visitors, and
+    /// who is off the record, have their session here, and nothing of it goes to any disk.
     pub fn remember(&self, turn: Turn) {
-        self.take_into_session(&turn);
-        if turn.who.person().is_none() {
+        let person = turn.who.person();
+        let kept = match person {
+            Some(person) if !self.desk().is_off_record(person) => Kept::Everywhere,
+            _ => Kept::Here,
+        };
+        self.take_into_session(&turn, kept);
+        if kept == Kept::Here {
             return;
         }
         let id = turn.id;

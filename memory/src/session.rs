@@ -52,6 +52,15 @@ pub enum State {
     Over,
 }
 
+/// Where a turn is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// In this process, in the cache and in the store.
+    Everywhere,
+    /// In this process alone: a visitor's, or one off the record.
+    Here,
+}
+
 /// The sessions of this process.
 #[derive(Debug)]
 pub struct Sessions {
@@ -64,6 +73,8 @@ pub struct Sessions {
 #[derive(Debug, Default)]
 struct Session {
     turns: VecDeque<Turn>,
+    /// Which of them are kept nowhere else.
+    here_alone: HashSet<Id>,
     /// Whether the cache and the store were asked what there was before this process.
     looked: Looked,
     /// For which place goes first when there are too many.
@@ -134,6 +145,19 @@ impl Sessions {
         self.bound();
     }
 
+    /// The same for a turn that may be kept here alone.
+    pub fn take(&mut self, turn: Turn, kept: Kept) {
+        let (place, id) = (turn.place.clone(), turn.id);
+        self.add(turn);
+        if let Some(session) = self.places.get_mut(&place).filter(|_| kept == Kept::Here) {
+            session.here_alone.insert(id);
+            let turns = &session.turns;
+            session
+                .here_alone
+                .retain(|id| turns.iter().any(|turn| turn.id == *id));
+        }
+    }
+
     /// What was before this process: turns of the place from the cache or the store. Those that
     /// are too old to be one session with what follows are left out.
     pub fn restore(&mut self, place: &Place, turns: Vec<Turn>, now: Timestamp) {
@@ -171,11 +195,15 @@ impl Sessions {
         talk
     }
 
-    /// The turns of a place's session that may lie in a cache, oldest first: none of visitors.
+    /// The turns of a place's session that may lie in a cache, oldest first: none of visitors, and
+    /// none off the record.
     #[must_use]
     pub fn lasting(&self, place: &Place, now: Timestamp) -> Vec<Turn> {
+        let here_alone = self.places.get(place).map(|session| &session.here_alone);
+        let kept = |turn: &&Turn| here_alone.is_none_or(|here| !here.contains(&turn.id));
         self.present(place, now)
             .filter(|turn| turn.who.person().is_some())
+            .filter(kept)
             .cloned()
             .map(|mut turn| {
                 turn.witnesses.retain(|witness| witness.person().is_some());

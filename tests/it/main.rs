@@ -26,6 +26,7 @@ mod releases;
 mod surface;
 mod errands;
 mod whisper;
+mod remembering;
 mod fallback;
 mod scripted_engines;
 mod stage;

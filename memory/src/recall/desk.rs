@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::counts::Counters;
 use crate::memory::Settings;
-use crate::person::Place;
+use crate::person::{Person, Place};
 use crate::session::Sessions;
 
 /// Questions whose vector is at hand: each pause of a speaker may ask the same again.
@@ -27,6 +27,8 @@ pub(crate) struct Desk {
     sessions: Mutex<Sessions>,
     /// Places whose session the cache has yet to learn; as many as there are sessions at most.
     changed: Mutex<HashSet<Place>>,
+    /// Who wished that nothing is remembered: of those who were met or wished it here.
+    off_record: Mutex<HashSet<Person>>,
     pub(crate) wake: Notify,
     /// Goes up with every change that makes what is at hand stale, so that what was read before
     /// it is not put into the cache after it.
@@ -43,6 +45,7 @@ impl Desk {
             counts: Counters::default(),
             sessions: Mutex::new(Sessions::new(settings.idle_after, settings.again_within)),
             changed: Mutex::default(),
+            off_record: Mutex::default(),
             wake: Notify::new(),
             changes: AtomicU64::new(0),
         }
@@ -64,6 +67,27 @@ impl Desk {
 
     pub(crate) fn change(&self) {
         self.changes.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Whether nothing of this person is to be remembered.
+    pub(crate) fn is_off_record(&self, person: &Person) -> bool {
+        self.lock_off_record().contains(person)
+    }
+
+    /// Nothing of this person is to be remembered from now on.
+    pub(crate) fn go_off_record(&self, person: &Person) {
+        self.lock_off_record().insert(person.clone());
+    }
+
+    /// They are remembered again.
+    pub(crate) fn go_on_record(&self, person: &Person) {
+        self.lock_off_record().remove(person);
+    }
+
+    fn lock_off_record(&self) -> MutexGuard<'_, HashSet<Person>> {
+        self.off_record
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_changed(&self) -> MutexGuard<'_, HashSet<Place>> {

@@ -116,7 +116,9 @@ impl Memory {
         match parts.cache.get(person.as_str(), KEY).await {
             Ok(Some(bytes)) => {
                 if let Ok(hot) = serde_json::from_slice::<Hot>(&bytes) {
-                    return Ok(hot.of(person));
+                    let hot = hot.of(person);
+                    self.heed(person, &hot);
+                    return Ok(hot);
                 }
             }
             Ok(None) => {}
@@ -150,8 +152,21 @@ impl Memory {
             due,
         };
         let hot = hot.of(person);
+        self.heed(person, &hot);
         self.keep_hot(person, &hot, before);
         Ok(hot)
+    }
+
+    /// Somebody who went off the record before this process began is so still. Only their own
+    /// wish ends it, and no copy that may be old.
+    fn heed(&self, person: &Person, hot: &Hot) {
+        if hot
+            .profile
+            .as_ref()
+            .is_some_and(|profile| profile.off_record)
+        {
+            self.desk().go_off_record(person);
+        }
     }
 
     /// What is at hand about a person is no longer so.

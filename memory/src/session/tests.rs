@@ -130,6 +130,18 @@ fn a_visitor_leaves_nothing_behind() {
 }
 
 #[test]
+fn what_is_off_the_record_is_talked_about_and_not_given_to_the_cache() {
+    let mut sessions = sessions();
+    let ann = asker(known("ann"), Company::Alone);
+    sessions.take(turn(known("ann"), "one", minute(0)), Kept::Everywhere);
+    sessions.take(turn(known("ann"), "two", minute(1)), Kept::Here);
+    assert_eq!(said(&sessions, &ann, minute(2)), ["one", "two"]);
+    let lasting = sessions.lasting(&ann.place, minute(2));
+    let lasting: Vec<_> = lasting.iter().map(|turn| &*turn.said).collect();
+    assert_eq!(lasting, ["one"]);
+}
+
+#[test]
 fn what_is_forgotten_is_gone_from_the_talk() {
     let mut sessions = sessions();
     let first = turn(known("ann"), "one", minute(0));
