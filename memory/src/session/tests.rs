@@ -3,7 +3,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::{MOST_PLACES, MOST_TURNS, Sessions, State};
+use super::{Kept, MOST_PLACES, MOST_TURNS, Sessions, State};
 use crate::person::{Asker, Company, Person, Place, Who};
 use crate::store::Forget;
 use crate::turn::{Audience, Id, Turn};
