@@ -1,3 +1,5 @@
+//! What changed in the database reaches the index, whatever fails on the way.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! What is recalled for whom, in time and whatever is away.
+
 use std::time::Duration;
 
 use jiff::tz::TimeZone;

@@ -1,3 +1,5 @@
+//! Who is in a talk, what each may see of it, and when it is over.
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};

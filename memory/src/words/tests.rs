@@ -1,3 +1,5 @@
+//! What is one word to a search, and what is none.
+
 use proptest::prelude::*;
 
 use super::{LONGEST_TERM, MOST_TERMS, distinct, terms};

@@ -1,3 +1,5 @@
+//! The index in a file: what it holds, what it finds, and what a start makes of what it held.
+
 use std::time::Instant;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! One person's vectors in a row: what is nearest is found, and nothing that may not be.
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
