@@ -40,3 +40,4 @@ mod health_check;
 mod soak;
 mod faults_soak;
 mod stores_matrix;
+mod recollection;

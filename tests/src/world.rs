@@ -13,6 +13,7 @@
 //! - [`program`]: the real executable, in a process of its own.
 //! - [`figures`]: what the tables of the benchmarks need.
 //! - [`talkers`]: fifty users who talk at once, in a process of their own.
+//! - [`remembered`]: conversations of earlier days, and whether they are recalled.
 //! - [`leashed`]: a program that is asked by lines and ends with its standard input.
 //! - [`kernel`]: what the system knows of processes.
 //!
@@ -33,6 +34,7 @@ mod caller;
 pub mod program;
 pub mod figures;
 pub mod leashed;
+pub mod remembered;
 pub mod kernel;
 pub mod talkers;
 

@@ -86,10 +86,13 @@ impl Hot {
 }
 
 /// Turns that told of what has ended since, and of nothing that is still so; with when it ended.
+/// Names do not count: there still is a Paris when somebody has moved away from it.
 pub(super) fn outdated(learnt: &[Entry]) -> HashMap<Id, Timestamp> {
     let mut turns: HashMap<Id, Option<Timestamp>> = HashMap::new();
     for entry in learnt {
-        let Some(turn) = entry.turn else { continue };
+        let Some(turn) = entry.turn.filter(|_| entry.kind != Kind::Entity) else {
+            continue;
+        };
         turns
             .entry(turn)
             .and_modify(|ended| *ended = ended.zip(entry.ended).map(|(one, other)| one.max(other)))

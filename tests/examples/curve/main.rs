@@ -3,11 +3,11 @@
 //!
 //! `pairs.tsv` holds questions with what somebody once said: what answers the question (`yes`),
 //! what is about the same but does not (`near`), and what has nothing to do with it (`far`). The
-//! threshold of 0.7 is laid where it parts the first from the others best; what is printed last
-//! goes into `curves` of config/assistant.toml.
+//! threshold of 0.7 is laid where it parts the first from the others best, or at the CUT that is
+//! given; what is printed last goes into `curves` of config/assistant.toml.
 //!
-//! Run it by `cargo run --package mumble-ai-tests --example curve [MODEL]`; the model is asked at
-//! EMBEDDING_URL, or at an Ollama of the tests' own.
+//! Run it by `cargo run --package mumble-ai-tests --example curve [MODEL [CUT]]`; the model is
+//! asked at EMBEDDING_URL, or at an Ollama of the tests' own.
 
 #![expect(clippy::print_stdout, reason = "people read it")]
 
@@ -51,14 +51,17 @@ async fn main() {
         println!("| {kind} ({}) | {} |", cosines.len(), row.join(" | "));
     }
     println!();
-    for cosine in [0.20, 0.25, 0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60] {
+    for cosine in [0.20, 0.25, 0.30, 0.33, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60] {
         let [answering, near, far] = measured.shares(cosine).map(|share| share * 100.0);
         println!("| {cosine:.2} | {answering:.0} % | {near:.0} % | {far:.0} % |");
     }
-    let points = measured.curve();
-    let cut = points[1].0;
+    let best = measured.best_cut();
+    println!("\nparted best at {best:.3}");
+    let given = env::args().nth(2);
+    let cut = given.map_or(best, |cut| cut.parse().expect("a cut is a cosine"));
+    let points = measured.curve(cut);
     let [answering, near, far] = measured.shares(cut).map(|share| share * 100.0);
-    println!("\ncut at {cut:.3}: {answering:.0} % answers, {near:.0} % near, {far:.0} % unrelated");
+    println!("cut at {cut:.3}: {answering:.0} % answers, {near:.0} % near, {far:.0} % unrelated");
     let points: Vec<String> = points
         .iter()
         .map(|(cosine, nearness)| format!("{cosine:.2}:{nearness}"))
@@ -125,13 +128,17 @@ impl Measured {
         answering - (near * of_near + far * of_far) / (of_near + of_far)
     }
 
-    /// No nearness where all unrelated pairs lie, the threshold at the best cut, and above it the
-    /// rank among the answers.
-    fn curve(&self) -> Vec<(f32, f32)> {
-        let end = |cosines: &[f32]| cosines.last().copied().unwrap_or_default();
+    /// Where the answering pairs are parted best from the others.
+    fn best_cut(&self) -> f32 {
         let better = |a: &&f32, b: &&f32| self.parts(**a).total_cmp(&self.parts(**b));
         let cut = self.answering.iter().max_by(better);
-        let cut = cut.copied().unwrap_or_default();
+        cut.copied().unwrap_or_default()
+    }
+
+    /// No nearness where all unrelated pairs lie, the threshold at the cut, and above it the rank
+    /// among the answers.
+    fn curve(&self, cut: f32) -> Vec<(f32, f32)> {
+        let end = |cosines: &[f32]| cosines.last().copied().unwrap_or_default();
         let mut points = vec![(end(&self.far), 0.0), (cut, THRESHOLD)];
         let above: Vec<f32> = self
             .answering

@@ -27,6 +27,10 @@ const MOST_ASKED: usize = 64;
 /// makes a search quick; that nobody finds another's entries is seen to besides.
 const PERSON_MARK: usize = 8;
 
+/// So many times the entries that are asked for are looked up in SQLite, best first: another person
+/// whose mark is the same, one in thousands of millions, takes none of the places.
+const RANKED_OVER: usize = 4;
+
 /// The best entries that hold some of the words.
 pub(super) async fn search(
     dialect: Dialect,
@@ -63,18 +67,30 @@ pub(super) async fn search(
 
 /// SQLite ranks by Okapi BM25 itself; its best is the lowest. The words come first: that is what a
 /// cross join means to SQLite, which would else look up every entry of the person among them.
+///
+/// Where all may be told, entries are looked up for the best alone: a person of many words has
+/// thousands that hold one of them, and looking those up takes as long as ranking them.
 fn in_sqlite(asked: &Words<'_>, words: &[String], told: &str) -> Statement {
     let any: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    let most = if told.is_empty() {
+        count(asked.limit.saturating_mul(RANKED_OVER))
+    } else {
+        i64::MAX
+    };
     rows::statement(format!(
-        "WITH hits AS MATERIALIZED (
-             SELECT entries.number, entries.at, -bm25(words) AS score
-             FROM words CROSS JOIN entries ON entries.number = words.rowid
-             WHERE words MATCH $1 AND entries.person = $2 {told}
-             ORDER BY score DESC, entries.at DESC LIMIT $3)
+        "WITH ranked AS MATERIALIZED (
+             SELECT rowid AS number, -bm25(words) AS score FROM words WHERE words MATCH $1
+             ORDER BY score DESC, number DESC LIMIT $2),
+         hits AS MATERIALIZED (
+             SELECT entries.number, entries.at, ranked.score
+             FROM ranked CROSS JOIN entries ON entries.number = ranked.number
+             WHERE entries.person = $3 {told}
+             ORDER BY ranked.score DESC, entries.at DESC LIMIT $4)
          SELECT {ENTRY}, hits.score FROM hits JOIN entries ON entries.number = hits.number
          ORDER BY hits.score DESC, hits.at DESC"
     ))
     .bind(any.join(" OR "))
+    .bind(most)
     .bind(rows::key(asked.person))
     .bind(count(asked.limit))
 }
