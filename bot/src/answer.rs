@@ -162,7 +162,7 @@ impl Answerer {
                 let outcome = self.remind(&reminder, cues).await;
                 (Ended::With(outcome), None)
             }
-            Ask::Question(question) => self.reply(question, cues).await,
+            Ask::Question(question) => self.reply(*question, cues).await,
         };
         Given { ended, stages }
     }

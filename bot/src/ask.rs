@@ -13,7 +13,7 @@ use crate::turns::TurnId;
 #[derive(Debug)]
 pub(crate) enum Ask {
     /// A question that was understood.
-    Question(Question),
+    Question(Box<Question>),
     /// Somebody spoke to us, and it came to nothing: they are told so by this sound.
     Excuse(Excuse),
     /// Somebody is to be told of something now.
@@ -115,7 +115,7 @@ impl Ask {
     pub(crate) fn join(&mut self, later: Self) -> TurnId {
         let earlier = self.turn();
         match (&mut *self, later) {
-            (Self::Question(question), Self::Question(later)) => question.join(later),
+            (Self::Question(question), Self::Question(later)) => question.join(*later),
             (Self::Reminder(_), later) => *self = later,
             (_, Self::Reminder(later)) => return later.turn,
             (Self::Excuse(_), later) => *self = later,
@@ -136,7 +136,7 @@ mod tests {
 
     fn question(text: &str, manner: Manner) -> Ask {
         let now = Instant::now();
-        Ask::Question(Question {
+        Ask::Question(Box::new(Question {
             turn: Numbers::default().next(),
             speaker: ANN,
             who: Who::Visitor(ANN.0),
@@ -151,7 +151,7 @@ mod tests {
                 asked: now,
                 answered: now,
             },
-        })
+        }))
     }
 
     fn joined(mut earlier: Ask, later: Ask) -> (String, Manner) {

@@ -302,7 +302,7 @@ impl Conversation {
         let recall = self.recall(speaker, manner, &text);
         self.offer(
             now,
-            Ask::Question(Question {
+            Ask::Question(Box::new(Question {
                 turn,
                 speaker,
                 who: self.answerer.past.who(user),
@@ -311,7 +311,7 @@ impl Conversation {
                 text,
                 manner,
                 times,
-            }),
+            })),
         );
     }
 
@@ -332,7 +332,7 @@ impl Conversation {
         let speaker = ask.speaker();
         let mut joined = None;
         if let Some(earlier) = self.present.unanswered.remove(&speaker) {
-            let mut together = Ask::Question(earlier);
+            let mut together = Ask::Question(Box::new(earlier));
             joined = Some(together.join(ask));
             ask = together;
         }
@@ -378,7 +378,7 @@ impl Conversation {
         self.floor.nothing_came(speaker);
         if let Some(question) = self.present.unanswered.remove(&speaker) {
             self.signs.expect(speaker, question.manner, now);
-            self.offer(now, Ask::Question(question));
+            self.offer(now, Ask::Question(Box::new(question)));
         }
     }
 

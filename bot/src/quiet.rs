@@ -97,7 +97,7 @@ impl Noise {
     pub(crate) async fn heard(&mut self) {
         // An error means that nobody is left who could make noise.
         if self.state.changed().await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -177,7 +177,7 @@ impl Wish {
         let whole = |phrase: &&str| said(phrase).is_some_and(is_call);
         let wish = PHRASES
             .iter()
-            .find(|(_, phrases)| phrases.iter().any(|phrase| whole(phrase)));
+            .find(|(_, phrases)| phrases.iter().any(whole));
         if let Some((wish, _)) = wish {
             return Some(wish.clone());
         }
