@@ -11,7 +11,8 @@
 #               CHROMADB_DATA    folder of Chroma, which must not run meanwhile; or
 #                                CHROMADB_STOP and CHROMADB_START say how it is stopped and started
 #               MUMBLE_DATA      folder of the Mumble server, which may run
-#               STATE_DIR        folder of the assistant: who it is in Mumble
+#               STATE_DIR        folder of the assistant, which may run: who it is in Mumble, what it
+#                                remembers where no server does, and whom it has forgotten
 #
 # It holds what people said and the assistant's key, so only you can read it. A backup that was
 # broken off keeps a name that ends with .part. Models and voices can be fetched again and are
@@ -45,11 +46,13 @@ main() {
     done
 
     LEFT_OUT=()
+    # First: what waits in its journal may be in the database a moment later, and once in each is
+    # better than in neither.
+    save_folder assistant assistant-state "${STATE_DIR:-}"
     "save_postgres_$WHERE"
     "save_redis_$WHERE"
     "save_chroma_$WHERE"
     save_folder mumble mumble-data "${MUMBLE_DATA:-}"
-    save_folder assistant assistant-state "${STATE_DIR:-}"
     [ -n "$(ls "$PART")" ] || {
         rmdir "$PART"
         die "$EX_USAGE" "nothing to save: no variable names a store (see --help)"

@@ -11,6 +11,10 @@
 #                                to create databases
 #               REDIS_DATA CHROMADB_DATA MUMBLE_DATA STATE_DIR: folders that nobody uses
 #
+# Whom the assistant has forgotten since then stays forgotten: the list of the forgotten in its
+# folder is kept with the backup's, and applied at once where the program is at hand (the bot's
+# container, PATH, target/release), else by the assistant at its start, before it remembers anything.
+#
 # Nothing is touched before the whole backup was checked and nothing that it replaces is in use.
 # Exit codes: 64 a wrong call, 65 the backup is damaged, 69 something is in use, missing or fails.
 set -euo pipefail
@@ -38,6 +42,7 @@ main() {
     restore_folder mumble mumble-data "${MUMBLE_DATA:-}"
     restore_folder assistant assistant-state "${STATE_DIR:-}"
     [ ${#DONE[@]} -gt 0 ] || die "$EX_USAGE" "nothing was restored: no variable names a store (see --help)"
+    "forget_again_$WHERE"
     say "restored: ${DONE[*]}, from $FROM"
 }
 
@@ -184,15 +189,58 @@ fill() {
     DONE+=("$1")
 }
 
-# Unpacked whole before anything is removed. As root, files go to whoever owned them.
+# Unpacked whole before anything is removed. As root, files go to whoever owned them. Of what is
+# there now only the list of the forgotten is kept, with the lines that the backup has beside it;
+# damaged lines of a journal are not brought back then, for nobody can tell whose words they hold.
 # shellcheck disable=SC2016 # the inner shell expands them
 REPLACE='set -eu
 cd "$1"
 rm -rf .restoring
 mkdir .restoring
 tar -x -p --numeric-owner -C .restoring
+if [ -s memory/forgotten ]; then
+    [ -d .restoring/memory ] || { mkdir -m 700 .restoring/memory && chown --reference=memory .restoring/memory; }
+    touch .restoring/memory/forgotten
+    awk "!seen[\$0]++" memory/forgotten .restoring/memory/forgotten >.restoring/forgotten
+    chmod 600 .restoring/forgotten
+    chown --reference=memory/forgotten .restoring/forgotten
+    mv .restoring/forgotten .restoring/memory/forgotten
+    rm -f .restoring/memory/journal.damaged
+fi
 find . -mindepth 1 -maxdepth 1 ! -name .restoring -exec rm -rf {} +
 find .restoring -mindepth 1 -maxdepth 1 -exec mv {} . \;
 rmdir .restoring'
+
+# --- whom the assistant has forgotten --------------------------------------------------------
+
+LATER="the assistant forgets again at its start whom it had forgotten since the backup"
+
+forget_again_plain() {
+    if [ -z "${STATE_DIR:-}" ]; then
+        say "forgotten: STATE_DIR names no folder: $LATER"
+        return
+    fi
+    [ -s "$STATE_DIR/memory/forgotten" ] || return 0
+    local program
+    program=$(command -v mumble-ai || command -v "$ROOT/target/release/mumble-ai") || {
+        say "forgotten: there is no mumble-ai here: $LATER"
+        return
+    }
+    say "forgotten: $("$program" memory apply-forgotten </dev/null 2>&1 || echo "$LATER")"
+}
+
+# The stores alone, and only meanwhile.
+forget_again_compose() {
+    # shellcheck disable=SC2016 # the inner shell expands it
+    with_volume assistant-state sh -c '[ -s "$0/memory/forgotten" ]' /data </dev/null || return 0
+    local stores=(postgres redis chromadb) told=$LATER
+    trap 'compose stop "${stores[@]}" >/dev/null 2>&1; rm -rf "$SCRATCH"' EXIT
+    if compose up -d --wait "${stores[@]}" >/dev/null 2>&1; then
+        told=$(compose run --rm --no-deps -T bot memory apply-forgotten </dev/null 2>&1) || told+=": $LATER"
+    fi
+    compose stop "${stores[@]}" >/dev/null 2>&1
+    trap 'rm -rf "$SCRATCH"' EXIT
+    say "forgotten: $told"
+}
 
 main "$@"

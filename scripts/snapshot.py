@@ -3,10 +3,12 @@
 Usage: snapshot.py FOLDER
 
 A database that a server is writing to cannot simply be copied: SQLite's own backup takes it, and
-its journals stay behind.
+its journals stay behind. Any other file that is written to meanwhile is taken as far as it was
+written when it was opened.
 """
 
 import os
+import shutil
 import sqlite3
 import sys
 import tarfile
@@ -39,6 +41,11 @@ def frozen(path, folder):
     return copy
 
 
+def copied(path, folder):
+    """Copies a file, which may grow or shrink meanwhile: a tar must know its size before."""
+    return shutil.copyfile(path, os.path.join(folder, "copy"))
+
+
 def main(root):
     with tempfile.TemporaryDirectory() as scratch, tarfile.open(
         fileobj=sys.stdout.buffer, mode="w|", format=tarfile.PAX_FORMAT
@@ -62,9 +69,9 @@ def main(root):
                 beside = [path[: -len(j)] for j in JOURNALS if path.endswith(j)]
                 if beside and os.path.exists(beside[0]) and is_database(beside[0]):
                     continue
-                with open(frozen(path, scratch) if database else path, "rb") as file:
-                    if database:
-                        info.size = os.fstat(file.fileno()).st_size
+                copy = frozen(path, scratch) if database else copied(path, scratch)
+                with open(copy, "rb") as file:
+                    info.size = os.fstat(file.fileno()).st_size
                     tar.addfile(info, file)
 
 

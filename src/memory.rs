@@ -6,20 +6,24 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::Context as _;
 use bot::Config;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use memory::outbox::{self, Stuck};
 use memory::store::{Export, Forget, Listed, StoreError, Words};
 use memory::{Company, Memory, MemoryError, Person, words};
 use service::EX_USAGE;
 use service::settings::Settings;
 
+use self::progress::Shown;
 use crate::out;
 
 mod person;
+mod progress;
 mod table;
 
 /// What to do with what is remembered.
@@ -75,6 +79,8 @@ enum Act {
         #[arg(long)]
         yes: bool,
     },
+    /// Build the index of meanings and the cache anew from the database.
+    Reindex,
     /// Forget again whoever is on the list of the forgotten: after a backup was restored.
     ApplyForgotten,
 }
@@ -86,10 +92,11 @@ Examples:
   mumble-ai memory export Ann --out ann.json      everything of Ann
   mumble-ai memory forget 3f2a --since 2026-05-01 what 3f2a… said since May
   mumble-ai memory forget Ann                     everything of Ann, for ever
+  mumble-ai memory reindex                        after another model, or a new Chroma
 
 It can be used while the assistant runs, which learns of what is forgotten within a second.
 Exit codes: 0 done, 1 it did not work, 64 the command line is wrong or names nobody, 69 the
-database is away.";
+database, or for reindex another server, is away.";
 
 /// Exit code when something that is needed is away (`EX_UNAVAILABLE` of sysexits.h).
 const EX_UNAVAILABLE: u8 = 69;
@@ -122,20 +129,7 @@ pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitCode> {
 /// The memory of the assistant; nothing of it runs in the background.
 fn open(config: &Config) -> anyhow::Result<Memory> {
     let parts = bot::memory_parts(config)?;
-    let settings = memory::Settings {
-        short_term: config.memory.short_term,
-        long_term: config.memory.long_term,
-        threshold: config.memory.threshold,
-        calibration: config.embedding.calibration(),
-        idle_after: config.memory.session,
-        again_within: config.memory.reactivation,
-        retention: config.memory.retention,
-        time_zone: config.memory.zone(),
-        folder: config.memory_folder(),
-        journal_max: config.memory.journal_max,
-        reading: llm::Options::default(),
-    };
-    Ok(Memory::new(parts, settings))
+    Ok(Memory::new(parts, bot::app::memory_settings(config)))
 }
 
 async fn act(act: Act, memory: &Memory) -> Result<(), Trouble> {
@@ -157,11 +151,10 @@ async fn act(act: Act, memory: &Memory) -> Result<(), Trouble> {
             everything: _,
             yes,
         } => forget(memory, person.as_deref(), since, yes).await,
+        Act::Reindex => reindex(memory).await,
         Act::ApplyForgotten => {
             let found = memory.apply_forgotten().await?;
-            out::line(format_args!(
-                "{found} turns and entries were forgotten again"
-            ));
+            out::line(format_args!("forgotten again: {found} turns and entries"));
             Ok(())
         }
     }
@@ -171,7 +164,7 @@ async fn act(act: Act, memory: &Memory) -> Result<(), Trouble> {
 enum Trouble {
     /// The command line is wrong or names nobody.
     Usage(String),
-    /// The database is away.
+    /// A server is away.
     Away(String),
     Other(anyhow::Error),
 }
@@ -183,6 +176,26 @@ impl From<StoreError> for Trouble {
                 Self::Away(format!("the memory's database is away: {error}"))
             }
             _ => Self::Other(anyhow::anyhow!("the memory's database: {error}")),
+        }
+    }
+}
+
+impl From<Stuck> for Trouble {
+    fn from(stuck: Stuck) -> Self {
+        let away = match &stuck {
+            Stuck::Store(error) | Stuck::Index(error) | Stuck::Cache(error) => {
+                matches!(error, StoreError::Unavailable { .. } | StoreError::Late(_))
+            }
+            // Which model it is and why it makes no vectors, its own words say.
+            Stuck::Embed(_) => true,
+        };
+        let line = format!(
+            "{stuck}; what was done stays, the assistant does the rest or this command again"
+        );
+        if away {
+            Self::Away(line)
+        } else {
+            Self::Other(anyhow::anyhow!(line))
         }
     }
 }
@@ -228,6 +241,8 @@ async fn search(
     if json {
         let entries: Vec<_> = entries.collect();
         out::line(serde_json::to_string(&entries).context("entries have a JSON form")?);
+    } else if entries.len() == 0 {
+        out::line("nothing was found");
     } else {
         let zone = &memory.settings().time_zone;
         entries.for_each(|entry| out::line(table::entry(&entry, zone)));
@@ -306,6 +321,14 @@ async fn forget(
         Err(error @ MemoryError::Later(_)) => Err(Trouble::Away(error.to_string())),
         Err(error) => Err(Trouble::Other(error.into())),
     }
+}
+
+async fn reindex(memory: &Memory) -> Result<(), Trouble> {
+    let mut shown = Shown::new(Instant::now());
+    let done = outbox::reindex(memory.parts(), |now| shown.show(now, Instant::now())).await;
+    shown.end();
+    out::line(format_args!("{} entries are in the index", done?.done));
+    Ok(())
 }
 
 /// The person whom somebody names. A whole hash can be forgotten even while the database is away.

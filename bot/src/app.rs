@@ -290,7 +290,7 @@ pub fn hints(config: &Config) -> Hints {
 }
 
 /// How memory behaves.
-fn memory_settings(config: &Config) -> memory::Settings {
+pub fn memory_settings(config: &Config) -> memory::Settings {
     let reading = Options {
         model: (config.memory.model.clone()).unwrap_or_else(|| config.ollama.model.clone()),
         ..engines::options(&config.ollama)

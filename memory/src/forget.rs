@@ -113,6 +113,32 @@ impl Memory {
     /// # Errors
     /// When the store is away or refuses.
     pub async fn apply_forgotten(&self) -> Result<u64, StoreError> {
+        self.forget_again_in_journal().await;
+        self.forget_again_in_stores().await
+    }
+
+    /// In the journal, if there is anything.
+    pub(crate) async fn forget_again_in_journal(&self) {
+        let list = self.keeping().with_list(Clone::clone);
+        let back = move |record: Record| match record {
+            Record::Turn(turn) => list.left_of(turn.clone()) != Some(turn),
+            Record::Forget(_) => false,
+        };
+        let brings_back = self
+            .keeping()
+            .with_journal(move |journal| journal.any(back))
+            .await;
+        let done = match brings_back {
+            Ok(false) => Ok(()),
+            Ok(true) => self.forget_in_journal().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
+            self.journal_cannot_forget(&error);
+        }
+    }
+
+    pub(crate) async fn forget_again_in_stores(&self) -> Result<u64, StoreError> {
         let mut found = 0;
         for what in self.keeping().with_list(crate::forgotten::List::orders) {
             let _alone = self.keeping().alone().await;

@@ -219,6 +219,19 @@ impl Journal {
         Ok(())
     }
 
+    /// Whether any of the records that wait is such a one.
+    ///
+    /// # Errors
+    /// When the disk fails, or has changed what was written.
+    pub(crate) fn any(&self, mut is: impl FnMut(Record) -> bool) -> Result<bool, JournalError> {
+        for place in &self.waiting {
+            if is(self.read(*place)?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// How many records wait.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()

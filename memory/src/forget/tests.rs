@@ -87,13 +87,27 @@ async fn a_restored_backup_brings_nobody_back() {
     let (memory, store) = scripted::memory(home.path(), ROOM);
     let gone = turn("a1", "gone");
     memory.forget(everything_of_ann()).await.unwrap();
+    // It comes back with the database, and with the journal of that time.
+    store.is(Mood::Away);
+    drop(memory);
+    let list = home.path().join("forgotten");
+    let kept = fs::read(&list).unwrap();
+    fs::remove_file(&list).unwrap();
+    let then = Running::start(scripted::again(&store, settings(home.path(), ROOM)));
+    then.memory.remember(gone.clone());
+    then.memory.flush().await;
+    then.stop().await;
+    assert!(on_disk(home.path()).contains("gone"));
+    fs::write(&list, kept).unwrap();
     store.bring_back(gone);
     store.bring_back(turn("a1", "said since"));
-    drop(memory);
     let memory = scripted::again(&store, settings(home.path(), ROOM));
     // What waits is told only after that.
     memory.remember(turn("a1", "new"));
     let _running = Running::start(memory.clone());
+    // The journal at once, the database as soon as it is back.
+    until(|| !on_disk(home.path()).contains("gone")).await;
+    store.is(Mood::Well);
     until(|| store.said() == ["said since", "new"]).await;
 }
 

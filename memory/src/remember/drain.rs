@@ -32,7 +32,8 @@ impl Memory {
     pub(super) async fn drain(&self, shutdown: &CancellationToken) {
         let work = async {
             // Before anything else is written: a backup may have been restored.
-            while self.apply_forgotten().await.is_err() {
+            self.forget_again_in_journal().await;
+            while self.forget_again_in_stores().await.is_err() {
                 tokio::time::sleep(PAUSE).await;
             }
             let mut refusals = 0;

@@ -79,6 +79,8 @@ impl File {
                     .journal_mode(SqliteJournalMode::Wal)
                     // The store is told that a point is kept: then it must be.
                     .synchronous(SqliteSynchronous::Full)
+                    // What is forgotten is overwritten: whose points they were stands beside them.
+                    .pragma("secure_delete", "ON")
                     .row_buffer_size(ROWS_WAITING)
                     .busy_timeout(PATIENCE);
                 let pool = SqlitePoolOptions::new()
@@ -175,7 +177,8 @@ impl File {
             for id in ids {
                 delete_one(&mut change, person, *id).await?;
             }
-            change.commit().await
+            change.commit().await?;
+            wipe(pool).await
         };
         written.await.map_err(|error| self.told(&error))
     }
@@ -183,11 +186,14 @@ impl File {
     /// Takes everything of a person out.
     pub(super) async fn delete_person(&self, person: &Person) -> Result<(), StoreError> {
         let pool = self.pool().await?;
-        let deleted = sqlx::query("DELETE FROM points WHERE person = ?")
-            .bind(person.as_str())
-            .execute(pool)
-            .await;
-        deleted.map(drop).map_err(|error| self.told(&error))
+        let deleted = async {
+            sqlx::query("DELETE FROM points WHERE person = ?")
+                .bind(person.as_str())
+                .execute(pool)
+                .await?;
+            wipe(pool).await
+        };
+        deleted.await.map_err(|error| self.told(&error))
     }
 
     /// Takes everything out; the next vectors may be of any length.
@@ -201,7 +207,8 @@ impl File {
             sqlx::query("UPDATE about SET dimensions = NULL")
                 .execute(&mut *change)
                 .await?;
-            change.commit().await
+            change.commit().await?;
+            wipe(pool).await
         };
         cleared.await.map_err(|error| self.told(&error))
     }
@@ -261,6 +268,13 @@ impl File {
             _ => self.unreachable(error),
         }
     }
+}
+
+/// Has what was taken out leave the log of changes as well, which lies beside the file. Where
+/// somebody still reads it, that is done the next time.
+async fn wipe(pool: &SqlitePool) -> Result<(), sqlx::Error> {
+    let cut = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)");
+    cut.execute(pool).await.map(drop)
 }
 
 async fn delete_one(
