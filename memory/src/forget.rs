@@ -163,15 +163,21 @@ impl Memory {
             .await
     }
 
-    /// In the store, and then in what is derived from it: what those do not do now is done by
-    /// the outbox, and by the list at the next start.
+    /// In the store, and then in what is derived from it, even if the store is away: what those do
+    /// not do now is done by the outbox, and by the list at the next start.
     pub(crate) async fn forget_in_stores(
         &self,
         what: &Forget,
         again: Again,
     ) -> Result<Forgotten, StoreError> {
         let parts = self.parts();
-        let forgotten = parts.store.forget(what).await?;
+        let told = parts.store.forget(what).await;
+        if told.is_err() && again == Again::Later {
+            // What is derived has forgotten what it could when it was asked first.
+            return told;
+        }
+        let entries = told.as_ref().map(|forgotten| &*forgotten.entries);
+        let entries = entries.unwrap_or_default();
         let in_index = match (what, again) {
             (Forget::Person(person, _), Again::First) => parts.index.delete_person(person).await,
             (Forget::Everything(_), Again::First) => parts.index.clear().await,
@@ -181,7 +187,7 @@ impl Memory {
                 | Forget::Since(person, ..)
                 | Forget::Person(person, _),
                 _,
-            ) => parts.index.delete(person, &forgotten.entries).await,
+            ) => parts.index.delete(person, entries).await,
             // They are of many people; the outbox names each.
             (Forget::Before(_) | Forget::Everything(_), _) => Ok(()),
         };
@@ -192,7 +198,7 @@ impl Memory {
                 tracing::warn!(part, %error, "it is forgotten there later");
             }
         }
-        Ok(forgotten)
+        told
     }
 
     /// Has the store forget as soon as it is back.
