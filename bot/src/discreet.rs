@@ -68,12 +68,21 @@ impl Discreet for TtsError {
 
 impl Discreet for ChatError {
     fn discreet(&self) -> String {
-        let mut error = self.clone();
-        if let Self::Status { reason, .. } | Self::Failed { reason } = &mut error {
-            AT_TRACE.clone_into(reason);
-        }
-        error.to_string()
+        without_quotes(self.clone()).to_string()
     }
+}
+
+/// The same error for those who log it as it is; all of it is logged at `trace` before.
+pub(crate) fn hushed(error: ChatError) -> ChatError {
+    tracing::trace!(%error, "in full");
+    without_quotes(error)
+}
+
+fn without_quotes(mut error: ChatError) -> ChatError {
+    if let ChatError::Status { reason, .. } | ChatError::Failed { reason } = &mut error {
+        AT_TRACE.clone_into(reason);
+    }
+    error
 }
 
 /// A store's reasons are this program's words, and those of servers about themselves; what they

@@ -10,7 +10,7 @@ use resilience::{Dependency, State};
 use super::Guarded;
 use super::blame::{Blamed, Complaint as _};
 use super::checkup::Tended;
-use crate::discreet::Discreet as _;
+use crate::discreet::{Discreet as _, hushed};
 
 /// What a model is given to make a vector of.
 const WORD: &str = "Yes.";
@@ -62,7 +62,8 @@ impl GuardedEmbed {
             vectors.map(|vectors| vectors.map_err(Blamed::from))
         };
         let vectors = self.guarded.chain.call(plan, attempt).await;
-        vectors.map_err(ChatError::out_of)
+        // Memory says what it is told.
+        vectors.map_err(|failure| hushed(ChatError::out_of(failure)))
     }
 }
 
