@@ -264,7 +264,7 @@ async fn the_assistant() {
         let _ = memory.forget(Forget::Person(ann(), Timestamp::now())).await;
     }
     say(STOPPED);
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Says everything, and waits for each to be on the disk.
