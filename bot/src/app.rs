@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use llm::Options;
-use memory::Memory;
+use memory::{Memory, Parts};
 use mumble::Standing;
 use service::health::Board;
 use speech::stt::Hints;
@@ -16,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::address::Addressing;
 use crate::answer::Answerer;
-use crate::away;
 use crate::comment;
 use crate::config::Config;
 use crate::conversation::{Conversation, People, Present};
@@ -146,7 +145,7 @@ pub async fn run_with(
     } else {
         (
             Remembered::Nobody,
-            away::parts(Arc::new(guards.ollama.clone())),
+            Parts::none(Arc::new(guards.ollama.clone())),
         )
     };
     let memory = Memory::new(parts, memory_settings(&config));

@@ -2,6 +2,8 @@
 
 use mumble::{ActError, ChannelId, Client, SessionId};
 
+use crate::phrase::Phrase;
+
 /// Something to do on the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Errand {
@@ -22,9 +24,6 @@ const PHRASES: [(Errand, &str); 7] = [
     (Errand::GoHome, "go back home"),
 ];
 
-/// Words that change nothing.
-const FILLERS: [&str; 4] = ["please", "hey", "now", "and"];
-
 impl Errand {
     /// The errand that a text asks for, if that is all it does; it may call the assistant by
     /// one of `names` besides.
@@ -32,17 +31,9 @@ impl Errand {
         text: &str,
         names: impl IntoIterator<Item = &'a str>,
     ) -> Option<Self> {
-        let text = words(text);
-        let names: Vec<String> = names.into_iter().map(|name| words(name).concat()).collect();
-        PHRASES.into_iter().find_map(|(errand, phrase)| {
-            let phrase: Vec<&str> = phrase.split(' ').collect();
-            let at = text
-                .windows(phrase.len())
-                .position(|words| words == phrase)?;
-            let around = [&text[..at], &text[at + phrase.len()..]].map(<[String]>::concat);
-            let is_call = |words: &String| words.is_empty() || names.contains(words);
-            around.iter().all(is_call).then_some(errand)
-        })
+        let text = Phrase::new(text, names);
+        let mut errands = PHRASES.into_iter();
+        errands.find_map(|(errand, phrase)| text.is(phrase).then_some(errand))
     }
 
     /// Runs it for somebody; gives what to answer.
@@ -59,15 +50,6 @@ impl Errand {
             }
         }
     }
-}
-
-/// The words of a text in lower case, without those that change nothing.
-fn words(text: &str) -> Vec<String> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .filter(|word| !FILLERS.contains(&word.as_str()))
-        .collect()
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ mod warmth;
 mod person;
 mod past;
 mod prompt;
+mod phrase;
 mod wish;
 mod wishes;
 mod reminders;
@@ -43,7 +44,6 @@ mod errand;
 mod presence;
 mod health;
 pub mod stores;
-mod away;
 mod report;
 mod discreet;
 

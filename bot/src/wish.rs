@@ -5,6 +5,8 @@
 
 use jiff::tz;
 
+use crate::phrase::{Phrase, words};
+
 /// Something asked of the memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
@@ -152,9 +154,6 @@ const PHRASES: &[(Wish, &[&str])] = &[
 /// What stands before a time zone.
 const ZONES: &[&str] = &["my time zone is", "my timezone is", "set my time zone to"];
 
-/// Words that change nothing.
-const FILLERS: [&str; 6] = ["please", "hey", "now", "and", "okay", "ok"];
-
 impl Wish {
     /// The wish that a text is, if that is all it is; it may call the assistant by one of `names`
     /// besides.
@@ -162,29 +161,17 @@ impl Wish {
         text: &str,
         names: impl IntoIterator<Item = &'a str>,
     ) -> Option<Self> {
-        let text = words(text);
-        let names: Vec<String> = names.into_iter().map(|name| words(name).concat()).collect();
-        let is_call = |words: &[String]| words.is_empty() || names.contains(&words.concat());
-        let said = |phrase: &str| {
-            let phrase: Vec<&str> = phrase.split(' ').collect();
-            let starts = 0..(text.len() + 1).saturating_sub(phrase.len());
-            starts.into_iter().find_map(|at| {
-                let (before, rest) = text.split_at(at);
-                let (here, after) = rest.split_at(phrase.len());
-                (here == phrase && is_call(before)).then_some(after)
-            })
-        };
-        let whole = |phrase: &&str| said(phrase).is_some_and(is_call);
+        let text = Phrase::new(text, names);
         let wish = PHRASES
             .iter()
-            .find(|(_, phrases)| phrases.iter().any(whole));
+            .find(|(_, phrases)| phrases.iter().any(|phrase| text.is(phrase)));
         if let Some((wish, _)) = wish {
             return Some(wish.clone());
         }
-        let named = ZONES.iter().find_map(|phrase| said(phrase))?;
+        let named = ZONES.iter().find_map(|phrase| text.behind(phrase))?;
         // The assistant may be called after the place as well.
         let ends = (1..=named.len()).rev();
-        let place = ends.filter(|&end| is_call(&named[end..]));
+        let place = ends.filter(|&end| text.is_call(&named[end..]));
         let zones: Vec<&[String]> = place.map(|end| &named[..end]).collect();
         let zone = zones.iter().find_map(|words| zone(&words.concat()));
         (!zones.is_empty()).then_some(Self::Zone(zone))
@@ -201,15 +188,6 @@ fn zone(name: &str) -> Option<String> {
     let whole = known.iter().find(|zone| folded(zone));
     let place = |zone: &&String| zone.rsplit('/').next().is_some_and(folded);
     whole.or_else(|| known.iter().find(place)).cloned()
-}
-
-/// The words of a text in lower case, without those that change nothing.
-fn words(text: &str) -> Vec<String> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .filter(|word| !FILLERS.contains(&word.as_str()))
-        .collect()
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub mod store;
 pub mod turn;
 pub mod words;
 mod at_hand;
+mod away;
 mod memory;
 mod calm;
 mod work;

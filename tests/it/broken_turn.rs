@@ -13,7 +13,7 @@ use speech::tts::{Tts, TtsError};
 use world::question::{self, CAPITAL_OF_FRANCE};
 use world::{Assistant, Caller, MumbleOptions, MumbleServer};
 
-use crate::stage::Stage;
+use world::stage::Stage;
 
 /// An engine whose program has a fault: once it is set, its next request panics.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use world::program::{Program, Ran};
 use world::scripted::{self, Reply, Scripted, SttDialect, TtsDialect};
 use world::{Assistant, Caller, MumbleOptions, MumbleServer, SMALL_MODEL, free_port};
 
-use crate::stage::tone;
+use world::stage::tone;
 
 mod doctor;
 

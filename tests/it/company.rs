@@ -6,7 +6,7 @@ use world::question::{self, CAPITAL_OF_FRANCE};
 use world::scripted::Play;
 use world::{Assistant, Caller, MumbleServer, Release};
 
-use crate::stage::Stage;
+use world::stage::Stage;
 
 const SENTENCE: Duration = Duration::from_secs(1);
 
@@ -94,7 +94,7 @@ async fn silence_and_noise_are_not_answered() {
     let mut ann = stage.caller("Ann").await;
     // Silence, a tone, and speech without words in it.
     ann.say(&audio::Pcm::silence(48_000, SENTENCE)).await;
-    ann.say(&crate::stage::tone(SENTENCE)).await;
+    ann.say(&world::stage::tone(SENTENCE)).await;
     say(&stage, &ann, "").await;
     // Then something that is answered, so that the end of the other turns is known.
     say(&stage, &ann, "What time is it?").await;

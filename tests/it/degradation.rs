@@ -9,7 +9,7 @@ use world::question::{self, CAPITAL_OF_FRANCE};
 use world::scripted::{Play, Reply};
 use world::{Assistant, Caller, Utterance};
 
-use crate::stage::{Stage, tone};
+use world::stage::{Stage, tone};
 
 const SENTENCE: Duration = Duration::from_secs(1);
 

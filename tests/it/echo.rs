@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use world::{Caller, MumbleServer, Release};
 
-use crate::stage::tone;
+use world::stage::tone;
 
 /// The example's process. It ends when this is dropped.
 struct Echo(Child);

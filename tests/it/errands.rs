@@ -6,7 +6,7 @@ use mumble::{About, ChannelId, Config, SessionId};
 use tokio::time::{sleep, timeout};
 use world::{Assistant, Caller, MumbleOptions, MumbleServer};
 
-use crate::stage::Stage;
+use world::stage::Stage;
 
 /// How long a change may take to be seen.
 const PATIENCE: Duration = Duration::from_secs(20);

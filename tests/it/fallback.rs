@@ -7,7 +7,7 @@ use mumble::Heard;
 use tokio::time::{sleep, timeout};
 use world::{Caller, Direction, MumbleServer, Proxy, Release, Tcp, Udp};
 
-use crate::stage::tone;
+use world::stage::tone;
 
 /// The bounds of a change of way.
 const MOST_LOST: Duration = ms(200);

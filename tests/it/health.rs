@@ -12,7 +12,7 @@ use world::program::Program;
 use world::scripted::{self, Play, Reply, Scripted, SttDialect, TtsDialect};
 use world::{Assistant, MumbleOptions, MumbleServer, Proxy, SMALL_MODEL, Store, Tcp};
 
-use crate::stage::{Stage, tone};
+use world::stage::{Stage, tone};
 
 const SENTENCE: Duration = Duration::from_millis(500);
 

@@ -6,7 +6,7 @@ use world::Assistant;
 use world::question::{self, CAPITAL_OF_FRANCE};
 use world::scripted::Play;
 
-use crate::stage::Stage;
+use world::stage::Stage;
 
 const LONG: &str = "This is the first sentence. This is the second sentence. And here is the last.";
 

@@ -8,7 +8,7 @@ use world::question::{self, CAPITAL_OF_FRANCE};
 use world::scripted::{self, Play, SttDialect, TtsDialect};
 use world::{Assistant, Caller, MumbleOptions, MumbleServer, SMALL_MODEL};
 
-use crate::stage::{Stage, tone};
+use world::stage::{Stage, tone};
 
 const QUESTION: &str = "What time is it?";
 

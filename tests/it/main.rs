@@ -29,7 +29,6 @@ mod whisper;
 mod remembering;
 mod fallback;
 mod scripted_engines;
-mod stage;
 mod command_line;
 mod privacy;
 mod health;

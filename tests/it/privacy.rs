@@ -18,7 +18,7 @@ use world::program::{Program, Running};
 use world::scripted::{self, Play, Reply, Scripted, SttDialect, TtsDialect};
 use world::{Assistant, Caller, MumbleOptions, MumbleServer, SMALL_MODEL};
 
-use crate::stage::tone;
+use world::stage::tone;
 
 /// What the recogniser understands. The capitalised words of these sentences stand nowhere else.
 const SPOKEN: &str = "Where does the Platypus keep its Xylophone?";

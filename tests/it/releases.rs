@@ -6,7 +6,7 @@ use mumble::{Config, TextScope};
 use tokio::time::{sleep, timeout};
 use world::{Caller, MumbleServer, Release};
 
-use crate::stage::tone;
+use world::stage::tone;
 
 /// How long UDP may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);

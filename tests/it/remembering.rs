@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 use world::{Assistant, Caller, MumbleOptions, MumbleServer};
 
-use crate::stage::Stage;
+use world::stage::Stage;
 
 const SENTENCE: Duration = Duration::from_secs(1);
 

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use world::{Autoban, Caller, MumbleOptions, MumbleServer, Proxy, Release, Tcp};
 
 use crate::put_out::superuser;
-use crate::stage::tone;
+use world::stage::tone;
 
 /// How long something may take that must not make anybody wait.
 const AT_ONCE: Duration = Duration::from_secs(2);

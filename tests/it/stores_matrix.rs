@@ -8,10 +8,11 @@
 use std::time::Instant;
 
 mod cell;
-mod fault;
+mod part;
 
 use cell::Row;
-use fault::{Fault, Part};
+use part::Part;
+use world::Fault;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_store_may_fail_in_every_way_and_nothing_said_is_lost() {

@@ -8,7 +8,7 @@ use mumble::{
 use tokio::time::{sleep, timeout};
 use world::{Caller, MumbleOptions, MumbleServer, Release};
 
-use crate::stage::tone;
+use world::stage::tone;
 
 /// How long a change may take to reach the others.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -6,7 +6,7 @@ use mumble::TextScope;
 use world::scripted::Play;
 use world::{Assistant, MumbleOptions, MumbleServer, Release};
 
-use crate::stage::Stage;
+use world::stage::Stage;
 
 const SENTENCE: Duration = Duration::from_secs(1);
 

@@ -9,7 +9,7 @@ use world::question::{self, CAPITAL_OF_FRANCE};
 use world::scripted::Play;
 use world::{Assistant, Caller, MumbleOptions, MumbleServer, Release};
 
-use crate::stage::Stage;
+use world::stage::Stage;
 
 /// What each sentence of the assistant sounds for.
 const SENTENCE: Duration = Duration::from_secs(1);

@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use service::health::Answer;
 use tokio::time::{sleep, timeout};
 use world::question::{self, CAPITAL_OF_FRANCE};
-use world::{Assistant, Caller, MumbleOptions, MumbleServer, Proxy, Urls};
+use world::{Assistant, Caller, Fault, MumbleOptions, MumbleServer, Proxy, Urls};
 
 use super::engine::Engine;
-use super::fault::Fault;
 
 /// How long nothing may be heard after the end of a question: the sign comes at 1.2 s.
 pub(super) const SIGN: Duration = Duration::from_millis(1500);

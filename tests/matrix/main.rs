@@ -12,16 +12,15 @@ use futures::FutureExt as _;
 use futures::future::join_all;
 use tokio::sync::Mutex;
 
+use world::Fault;
 use world::question::{self, CAPITAL_OF_FRANCE};
 
 mod cell;
 mod engine;
-mod fault;
 mod mumble;
 
 use cell::{Bounds, Row};
 use engine::Engine;
-use fault::Fault;
 
 /// Settings of all cells. Checks of idle engines must not mix with what is counted, and answers
 /// are short. A probe that fails while the engine seems to be alive is repeated after at most

@@ -18,12 +18,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::served::free_port;
 use crate::{Chance, MumbleServer};
 
+mod fault;
 mod faults;
 mod tcp;
 mod answer;
 mod request;
 mod udp;
 
+pub use fault::Fault;
 pub use faults::{Faults, Tcp, Udp};
 pub use request::Request;
 

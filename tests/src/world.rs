@@ -44,6 +44,6 @@ pub use chance::Chance;
 pub use elsewhere::Elsewhere;
 pub use engines::{EMBEDDING_MODEL, Engines, Instance, SMALL_MODEL, embedding_folder};
 pub use murmur::{Autoban, MumbleServer, Options as MumbleOptions, Release};
-pub use proxy::{Datagram, Direction, Faults, Proxy, Request, Tcp, Udp};
+pub use proxy::{Datagram, Direction, Fault, Faults, Proxy, Request, Tcp, Udp};
 pub use served::free_port;
 pub use stores::Store;

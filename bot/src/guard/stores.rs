@@ -82,15 +82,9 @@ impl StoreGuards {
                 service: embedding.service,
                 guard: GuardedEmbed::new(embedding.guard, chats),
             },
-            reader: stores.reader.map(|reader| Named {
-                service: reader.service,
-                guard: Guarded::new(
-                    vec![reader.at],
-                    &rules.embedding.breaker,
-                    READER,
-                    rules.reader,
-                ),
-            }),
+            reader: stores
+                .reader
+                .map(|reader| behind(reader, &rules.reader, READER)),
         }
     }
 
@@ -125,16 +119,12 @@ impl StoreGuards {
     /// Changes the numbers of breakers and deadlines while they are at work.
     pub(crate) fn tune(&self, config: &Config) {
         let rules = Rules::of(config);
-        let Rule { breaker, patience } = &rules.database;
-        self.database.guard.tune(breaker, *patience);
-        let Rule { breaker, patience } = &rules.cache;
-        self.cache.guard.tune(breaker, *patience);
-        let Rule { breaker, patience } = &rules.index;
-        self.index.guard.tune(breaker, *patience);
-        let Rule { breaker, patience } = &rules.embedding;
-        self.embedding.guard.guarded.tune(breaker, *patience);
+        rules.database.tune(&self.database.guard);
+        rules.cache.tune(&self.cache.guard);
+        rules.index.tune(&self.index.guard);
+        rules.embedding.tune(&self.embedding.guard.guarded);
         if let Some(reader) = &self.reader {
-            reader.guard.tune(&rules.embedding.breaker, rules.reader);
+            rules.reader.tune(&reader.guard);
         }
     }
 
@@ -153,7 +143,11 @@ impl StoreGuards {
 }
 
 /// The guard of a part that has no spare.
-fn behind<T: ?Sized>(part: Part<T>, rule: &Rule, limits: Limits) -> Named<Guarded<T>> {
+fn behind<T: ?Sized, P: Copy>(
+    part: Part<T>,
+    rule: &Rule<P>,
+    limits: Limits,
+) -> Named<Guarded<T, P>> {
     let Rule { breaker, patience } = rule;
     Named {
         service: part.service,
@@ -162,9 +156,15 @@ fn behind<T: ?Sized>(part: Part<T>, rule: &Rule, limits: Limits) -> Named<Guarde
 }
 
 /// When a breaker opens, and how patient it is.
-struct Rule {
+struct Rule<P = Patience> {
     breaker: resilience::Settings,
-    patience: Patience,
+    patience: P,
+}
+
+impl<P: Copy> Rule<P> {
+    fn tune<T: ?Sized>(&self, guard: &Guarded<T, P>) {
+        guard.tune(&self.breaker, self.patience);
+    }
 }
 
 /// The rule of each part. Model and vectors have that of the model that answers.
@@ -173,7 +173,7 @@ struct Rules {
     cache: Rule,
     index: Rule,
     embedding: Rule,
-    reader: ChatPatience,
+    reader: Rule<ChatPatience>,
 }
 
 impl Rules {
@@ -191,9 +191,12 @@ impl Rules {
             cache: rule(config.redis.circuit(), config.redis.deadline),
             index: rule(config.chromadb.circuit(), config.chromadb.deadline),
             embedding: rule(config.ollama.circuit(), config.embedding.deadline),
-            reader: ChatPatience {
-                first: patience(config.ollama.first_token),
-                next_token: config.ollama.next_token,
+            reader: Rule {
+                breaker: config.breaker(config.ollama.circuit()),
+                patience: ChatPatience {
+                    first: patience(config.ollama.first_token),
+                    next_token: config.ollama.next_token,
+                },
             },
         }
     }

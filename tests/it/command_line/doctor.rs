@@ -7,7 +7,7 @@ use world::scripted::{self, TtsDialect};
 use world::{MumbleOptions, MumbleServer};
 
 use super::{Engines, NOBODY, assert_names, only_line};
-use crate::stage::tone;
+use world::stage::tone;
 
 #[tokio::test]
 async fn doctor_says_of_each_part_that_it_is_well() {

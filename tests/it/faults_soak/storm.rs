@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use world::scripted::{self, Reply, Scripted, SttDialect, TtsDialect};
 use world::{Chance, Faults, Proxy, SMALL_MODEL, Tcp, Urls};
 
-use crate::stage::tone;
+use world::stage::tone;
 
 /// The same weather each time.
 const SEED: u64 = 20;

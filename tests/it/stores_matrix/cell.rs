@@ -19,9 +19,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use world::scripted::{self, Reply, Scripted};
-use world::{Proxy, SMALL_MODEL};
+use world::{Fault, Proxy, SMALL_MODEL};
 
-use super::fault::{Fault, Part};
+use super::part::Part;
 
 /// How long recall may take here: longer than the deadlines of the stores, so that what hangs is
 /// found late, and counted, before recall gives it up.
@@ -100,7 +100,10 @@ impl Row {
         for (store, place) in stores.dependencies() {
             board.watch(store, place);
         }
-        let memory = Memory::new(stores.parts(&engines.ollama), settings(&config));
+        let memory = Memory::new(
+            stores.parts(&engines.ollama),
+            bot::app::memory_settings(&config),
+        );
         let (calm, spoken) = watch::channel(None);
         let (running, until) = (memory.clone(), shutdown.clone());
         tasks.spawn(async move {
@@ -392,22 +395,6 @@ fn config(proxies: &[Proxy; 3], chat: &Scripted<Reply>, folder: &TempDir) -> Con
     let lookup = |name: &str| environment.get(name).cloned();
     let settings = Settings::load(mumble_ai::REFERENCE, None, &lookup).unwrap();
     Config::from_settings(&settings).unwrap()
-}
-
-fn settings(config: &Config) -> memory::Settings {
-    memory::Settings {
-        short_term: config.memory.short_term,
-        long_term: config.memory.long_term,
-        threshold: config.memory.threshold,
-        calibration: config.embedding.calibration(),
-        idle_after: config.memory.session,
-        again_within: config.memory.reactivation,
-        retention: config.memory.retention,
-        time_zone: config.memory.zone(),
-        folder: config.memory_folder(),
-        journal_max: config.memory.journal_max,
-        reading: bot::engines::options(&config.ollama),
-    }
 }
 
 fn state(health: &Answer, part: Part) -> &str {

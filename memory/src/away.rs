@@ -1,4 +1,4 @@
-//! Stores of which there are none: memory is switched off, and nothing is kept beyond a visit.
+//! Stores of which there are none: nothing is kept beyond a visit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,35 +6,42 @@ use std::time::Duration;
 use futures::future::{BoxFuture, ready};
 use jiff::Timestamp;
 use llm::{Chat, ChatError, Embed, Purpose};
-use memory::cache::Cache;
-use memory::index::{Hit, Index, Near, Point};
-use memory::store::{
+
+use crate::cache::Cache;
+use crate::entry::Entry;
+use crate::index::{Hit, Index, Near, Point};
+use crate::memory::Parts;
+use crate::person::{Person, Place};
+use crate::store::{
     Change, Export, Filter, Forget, Forgotten, LastTalk, Learnt, Listed, Profile, Store,
     StoreError, Words,
 };
-use memory::{Entry, Id, Parts, Person, Place, Turn};
+use crate::turn::{Id, Turn};
 
 /// Why nothing is kept.
-const OFF: &str = "memory is switched off (MEMORY=off)";
+const NONE: &str = "there is no store: memory is switched off";
 
 /// Every store and the embedding model, none of which is there.
 #[derive(Clone, Copy, Debug)]
 struct Away;
 
-/// Memory that stands on nothing but the model.
-pub(crate) fn parts(chat: Arc<dyn Chat>) -> Parts {
-    Parts {
-        store: Arc::new(Away),
-        index: Arc::new(Away),
-        cache: Arc::new(Away),
-        embed: Arc::new(Away),
-        chat,
+impl Parts {
+    /// Memory that stands on nothing but the model, and so has the sessions of this process alone.
+    #[must_use]
+    pub fn none(chat: Arc<dyn Chat>) -> Self {
+        Self {
+            store: Arc::new(Away),
+            index: Arc::new(Away),
+            cache: Arc::new(Away),
+            embed: Arc::new(Away),
+            chat,
+        }
     }
 }
 
 /// What each of them answers.
 fn away<'a, T: Send + 'a>() -> BoxFuture<'a, Result<T, StoreError>> {
-    let reason = OFF.to_owned();
+    let reason = NONE.to_owned();
     Box::pin(ready(Err(StoreError::Unavailable { reason })))
 }
 
@@ -199,7 +206,7 @@ impl Cache for Away {
 
 /// Texts are not made into vectors either.
 fn no_vectors<'a, T: Send + 'a>() -> BoxFuture<'a, Result<T, ChatError>> {
-    let reason = OFF.to_owned();
+    let reason = NONE.to_owned();
     Box::pin(ready(Err(ChatError::Unavailable { reason })))
 }
 
