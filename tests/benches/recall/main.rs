@@ -5,6 +5,12 @@
 //! folder and with the real servers, and writes benchmarks/recall.md. With `quality` or `speed` as
 //! an argument it does one of the two and writes nothing.
 
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "progress and the table are for the person at the terminal"
+)]
+
 mod quality;
 mod speed;
 mod table;
