@@ -30,6 +30,7 @@ use crate::past::Past;
 use crate::person::Remembered;
 use crate::presence::Presence;
 use crate::quiet::Quiet;
+use crate::reader::Reader;
 use crate::recogniser::Recogniser;
 use crate::reminders::Reminders;
 use crate::report::Report;
@@ -140,7 +141,7 @@ pub async fn run_with(
     tokio::spawn(remaker.run(shutdown.clone()));
 
     // What was said, who is meant, whose turn it is.
-    let (remembered, parts) = if config.memory.on {
+    let (remembered, mut parts) = if config.memory.on {
         (Remembered::TheKnown, stores.parts(&guards.ollama))
     } else {
         (
@@ -148,6 +149,8 @@ pub async fn run_with(
             Parts::none(Arc::new(guards.ollama.clone())),
         )
     };
+    let reader = Reader::new(parts.chat);
+    parts.chat = Arc::new(reader.clone());
     let memory = Memory::new(parts, memory_settings(&config));
     let past = Past::new(memory.clone(), remembered, config.memory.recall_deadline);
     let reminders = Reminders::new(memory.clone());
@@ -185,7 +188,13 @@ pub async fn run_with(
         system: Arc::clone(&system),
     };
     let models = guards.ollama.dependencies();
-    tokio::spawn(warmth::keep(mind, system, models, shutdown.clone()));
+    tokio::spawn(warmth::keep(
+        mind,
+        system,
+        models,
+        reader.ends(),
+        shutdown.clone(),
+    ));
     let conversation = Conversation {
         typed: TypedLane::default(),
         client,

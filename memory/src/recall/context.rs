@@ -61,6 +61,9 @@ impl Memory {
             let is_new = |beside: &Recollection| !known.contains(&beside.entry.id);
             entries.extend(beside.into_iter().filter(is_new));
         }
+        if about::asks_about_self(around.question) {
+            drop_echoes(&mut entries);
+        }
         for known in &mut entries {
             if let Some(ended) = known.entry.turn.and_then(|turn| around.outdated.get(&turn)) {
                 known.entry.ended = Some(*ended);
@@ -184,11 +187,25 @@ fn neighbours(sides: Vec<Entry>, turn: Id) -> Vec<Entry> {
             let asked = both
                 .said
                 .as_ref()
-                .is_none_or(|said| said.text.contains('?'));
+                .is_none_or(|said| about::asks(&said.text));
             let heard = both.heard.filter(|_| asked);
             both.said.into_iter().chain(heard)
         })
         .collect()
+}
+
+/// Takes out the answers to statements: "Biscuit is a great name" tells nothing beside "he's
+/// called Biscuit", and the model would have to read it while somebody waits.
+fn drop_echoes(entries: &mut Vec<Recollection>) {
+    let stated: HashSet<Id> = entries
+        .iter()
+        .filter(|known| known.entry.kind == Kind::Said && !about::asks(&known.entry.text))
+        .filter_map(|known| known.entry.turn)
+        .collect();
+    let is_echo = |entry: &Entry| {
+        entry.kind == Kind::Heard && entry.turn.is_some_and(|turn| stated.contains(&turn))
+    };
+    entries.retain(|known| !is_echo(&known.entry));
 }
 
 /// The turn of which an entry is a side.

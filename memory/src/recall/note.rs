@@ -1,7 +1,8 @@
 //! What was recalled, in the words in which a prompt tells it.
 //!
-//! People's words are quoted, one line each, and nothing in them can end the quotation or begin a
-//! line of its own: to the model they are what somebody once said, and no instruction.
+//! People's words are quoted, one line for each day, and nothing in them can end the quotation or
+//! begin a line of its own: to the model they are what somebody once said, and no instruction.
+//! Somebody waits while the model reads a note, so it is short: each day is named once.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -11,16 +12,26 @@ use super::hot;
 use super::{Recalled, Recollection};
 use crate::entry::{Entry, Kind};
 
-/// Characters of a note at most: with every thousand a small model on a slow box takes about a
-/// second longer to its first word.
-const MOST_CHARACTERS: usize = 3_000;
+mod quoted;
 
-/// Characters of one line's quotation at most.
+use quoted::plain;
+
+/// Characters that tell of earlier talk at most. A small model on a slow box reads some hundred
+/// of them in the time in which somebody begins to wonder whether they were heard.
+const MOST_EARLIER: usize = 800;
+
+/// Characters that tell of what is coming up at most.
+const MOST_UPCOMING: usize = 800;
+
+/// Characters of one quotation at most.
 const MOST_QUOTED: usize = 240;
 
 impl Recalled {
-    /// The block of text for the prompt; none when there is nothing to tell. It has at most
-    /// 3,000 characters; what finds no room is left out, worst last.
+    /// The block of text for the prompt; none when there is nothing to tell. What finds no room
+    /// in its 1,600 characters is left out, worst last.
+    ///
+    /// What is coming up stands first: it stays the same from question to question, so that the
+    /// model need not read it anew.
     #[must_use]
     pub fn note(&self, now: &Zoned) -> Option<String> {
         let zone = hot::zone(self.profile.as_ref(), now.time_zone());
@@ -31,61 +42,148 @@ impl Recalled {
             .map(|profile| plain(&profile.name, MOST_QUOTED))
             .filter(|name| !name.is_empty());
         let whom = name.as_deref().unwrap_or("them");
-        let name = name.as_deref().unwrap_or("they");
-        let mut note = String::new();
-        let upcoming: Vec<String> = self
-            .upcoming
-            .iter()
-            .filter_map(|entry| upcoming(entry, now, &zone))
-            .collect();
-        let earlier: Vec<String> = self
-            .entries
-            .iter()
-            .map(|known| earlier(known, name, now, &zone))
-            .collect();
-        section(
-            &mut note,
-            &format!("From earlier talk with {whom}:"),
-            earlier,
-        );
-        section(&mut note, &format!("Coming up for {whom}:"), upcoming);
-        (!note.is_empty()).then_some(note)
+        let sections = [
+            self.coming_up(whom, now, &zone),
+            self.earlier(whom, now, &zone),
+        ];
+        let note: Vec<String> = sections.into_iter().flatten().collect();
+        (!note.is_empty()).then(|| note.join("\n"))
     }
-}
 
-fn section(note: &mut String, title: &str, lines: Vec<String>) {
-    let mut titled = false;
-    for line in lines {
-        let used = note.chars().count() + title.chars().count() + line.chars().count() + 4;
-        if used > MOST_CHARACTERS {
-            return;
-        }
-        if !titled {
-            if !note.is_empty() {
-                note.push('\n');
+    fn coming_up(&self, whom: &str, now: Timestamp, zone: &TimeZone) -> Option<String> {
+        let mut section = Section::new(format!("Coming up for {whom}:"), MOST_UPCOMING);
+        for entry in &self.upcoming {
+            let Some(line) = upcoming(entry, now, zone) else {
+                continue;
+            };
+            if !section.has_room_for(&line) {
+                break;
             }
-            note.push_str(title);
-            titled = true;
+            section.push(&line);
         }
-        note.push_str("\n- ");
-        note.push_str(&line);
+        section.text()
+    }
+
+    fn earlier(&self, whom: &str, now: Timestamp, zone: &TimeZone) -> Option<String> {
+        let title = format!("From earlier talk with {whom}, what they said in quotes:");
+        let mut section = Section::new(title, MOST_EARLIER);
+        let mut days: Vec<Day<'_>> = Vec::new();
+        let mut room = section.room;
+        for Recollection { entry, .. } in &self.entries {
+            let date = entry.at.to_zoned(zone.clone()).date();
+            let known = days.iter().position(|day| day.date == date);
+            let length = 1 + told(entry).chars().count();
+            let opening = match known {
+                Some(_) => 0,
+                None => Day::opening(date, now, zone).chars().count() + Section::BREAK,
+            };
+            if length + opening > room {
+                break;
+            }
+            room -= length + opening;
+            match known {
+                Some(day) => days[day].entries.push(entry),
+                None => days.push(Day {
+                    date,
+                    entries: vec![entry],
+                }),
+            }
+        }
+        for day in days {
+            section.push(&day.line(now, zone));
+        }
+        section.text()
     }
 }
 
-fn earlier(known: &Recollection, name: &str, now: Timestamp, zone: &TimeZone) -> String {
-    let entry = &known.entry;
+/// Lines under a title, within a number of characters.
+struct Section {
+    title: String,
+    lines: String,
+    room: usize,
+}
+
+impl Section {
+    /// What each line begins with.
+    const BULLET: &'static str = "\n- ";
+    const BREAK: usize = 3;
+
+    fn new(title: String, most: usize) -> Self {
+        let room = most.saturating_sub(title.chars().count());
+        Self {
+            title,
+            lines: String::new(),
+            room,
+        }
+    }
+
+    fn has_room_for(&self, line: &str) -> bool {
+        line.chars().count() + Self::BREAK <= self.room
+    }
+
+    fn push(&mut self, line: &str) {
+        self.lines.push_str(Self::BULLET);
+        self.lines.push_str(line);
+        self.room = self.room.saturating_sub(line.chars().count() + Self::BREAK);
+    }
+
+    fn text(self) -> Option<String> {
+        (!self.lines.is_empty()).then(|| self.title + &self.lines)
+    }
+}
+
+/// What is told of one day.
+struct Day<'a> {
+    date: Date,
+    entries: Vec<&'a Entry>,
+}
+
+impl Day<'_> {
+    /// "22 September, 2 months ago:"
+    fn opening(date: Date, now: Timestamp, zone: &TimeZone) -> String {
+        let today = now.to_zoned(zone.clone()).date();
+        let day = if date.year() == today.year() {
+            date.strftime("%-d %B")
+        } else {
+            date.strftime("%-d %B %Y")
+        };
+        let ago = match days(date, today) {
+            ..=0 => "today".to_owned(),
+            1 => "yesterday".to_owned(),
+            n @ 2..=13 => format!("{n} days ago"),
+            n @ 14..=59 => format!("{} weeks ago", n / 7),
+            n @ 60..=729 => format!("{} months ago", n / 30),
+            n => format!("{} years ago", n / 365),
+        };
+        format!("{day}, {ago}:")
+    }
+
+    /// The day in the order in which it went, what was learnt behind what it was learnt from.
+    fn line(mut self, now: Timestamp, zone: &TimeZone) -> String {
+        self.entries
+            .sort_by_key(|entry| (entry.at, entry.turn, entry.kind));
+        let mut line = Self::opening(self.date, now, zone);
+        for entry in self.entries {
+            line.push(' ');
+            line.push_str(&told(entry));
+        }
+        line
+    }
+}
+
+/// One entry, quoted.
+fn told(entry: &Entry) -> String {
     let text = plain(&entry.text, MOST_QUOTED);
-    let day = day(entry.at, now, zone);
-    let line = match entry.kind {
-        Kind::Said => format!("{day} {name} said: \"{text}\""),
-        Kind::Heard => format!("{day} you answered: \"{text}\""),
-        Kind::Summary => format!("{day}, in short: \"{text}\""),
-        _ => format!("Learnt {}: \"{text}\"", lower_first(&day)),
+    let told = match entry.kind {
+        Kind::Said => format!("\"{text}\""),
+        Kind::Heard => format!("you answered: \"{text}\""),
+        Kind::Summary => format!("in short: \"{text}\""),
+        _ => format!("learnt: \"{text}\""),
     };
     if entry.ended.is_some() {
-        format!("{line} (this has changed since)")
+        format!("{told} (this has changed since)")
     } else {
-        line
+        told
     }
 }
 
@@ -108,70 +206,6 @@ fn upcoming(entry: &Entry, now: Timestamp, zone: &TimeZone) -> Option<String> {
     ))
 }
 
-/// The day of something said, and how long ago that is.
-fn day(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
-    let (at, now) = (at.to_zoned(zone.clone()), now.to_zoned(zone.clone()));
-    let date = if at.year() == now.year() {
-        at.strftime("%-d %B").to_string()
-    } else {
-        at.strftime("%-d %B %Y").to_string()
-    };
-    let ago = match days(at.date(), now.date()) {
-        ..=0 => return format!("Today at {}", at.strftime("%H:%M")),
-        1 => return format!("Yesterday, {date},"),
-        n @ 2..=13 => format!("{n} days ago"),
-        n @ 14..=59 => format!("{} weeks ago", n / 7),
-        n @ 60..=729 => format!("{} months ago", n / 30),
-        n => format!("{} years ago", n / 365),
-    };
-    format!("On {date} ({ago})")
-}
-
 fn days(from: Date, to: Date) -> i32 {
     (to - from).get_days()
-}
-
-fn lower_first(text: &str) -> String {
-    let mut characters = text.chars();
-    characters
-        .next()
-        .map(|first| first.to_lowercase().chain(characters).collect())
-        .unwrap_or_default()
-}
-
-/// A text in one line and within its quotation marks: no control or formatting characters, no
-/// double quotation mark, and not longer than `most` characters.
-fn plain(text: &str, most: usize) -> String {
-    let mut line = String::new();
-    let mut count = 0;
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
-        if word.is_empty() {
-            continue;
-        }
-        if count > 0 {
-            line.push(' ');
-            count += 1;
-        }
-        for c in word.chars().filter(|c| !is_formatting(*c)) {
-            if count >= most {
-                line.push('…');
-                return line;
-            }
-            line.push(if is_quotation_mark(c) { '\'' } else { c });
-            count += 1;
-        }
-    }
-    line
-}
-
-fn is_quotation_mark(c: char) -> bool {
-    matches!(
-        c,
-        '"' | '\u{201c}'..='\u{201f}' | '\u{ab}' | '\u{bb}' | '\u{ff02}'
-    )
-}
-
-/// Characters that turn or hide text around them.
-fn is_formatting(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
