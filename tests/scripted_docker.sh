@@ -40,9 +40,10 @@ case "$*" in
 "ps -q --status running "*) grep -x "$5" "$SCRIPTED_RUNNING" || true ;;
 "ps --services --status running") cat "$SCRIPTED_RUNNING" ;;
 "config --images piper") echo the-image-of-piper ;;
-"stop "*) sed -i "/^$2\$/d" "$SCRIPTED_RUNNING" ;;
+"stop "*) for service in "${@:2}"; do sed -i "/^$service\$/d" "$SCRIPTED_RUNNING"; done ;;
 "start "*) echo "$2" >>"$SCRIPTED_RUNNING" ;;
-"up -d --wait "*) echo "$4" >>"$SCRIPTED_RUNNING" ;;
+"up -d --wait "*) printf '%s\n' "${@:4}" >>"$SCRIPTED_RUNNING" ;;
+"run --rm --no-deps -T bot "*) running postgres && echo "the bot was run: ${*:6}" ;;
 version | "up --no-start") ;;
 *) echo "scripted docker: what is '$*'?" >&2 && exit 1 ;;
 esac

@@ -10,6 +10,7 @@ use world::{MumbleServer, Release, Store};
 
 mod containers;
 mod filled;
+mod forgotten;
 
 use filled::{
     fill_chroma, fill_postgres, fill_redis, redis, seen_in_chroma, seen_in_mumble,

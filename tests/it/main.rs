@@ -30,6 +30,8 @@ mod remembering;
 mod fallback;
 mod scripted_engines;
 mod command_line;
+mod remembered;
+mod forgetting;
 mod privacy;
 mod health;
 mod stack;

@@ -78,6 +78,24 @@ impl Program {
         path.to_str().expect("it is plain text").to_owned()
     }
 
+    /// Where cargo puts the executable: two folders above the test, in the same profile.
+    ///
+    /// # Panics
+    /// When it was not built.
+    pub fn executable() -> PathBuf {
+        let test = std::env::current_exe().expect("a process knows its executable");
+        let profile = test.parent().and_then(Path::parent);
+        let path = profile
+            .expect("cargo puts tests into a folder of their own")
+            .join("mumble-ai");
+        assert!(
+            path.exists(),
+            "{} is missing; `cargo build` makes it",
+            path.display()
+        );
+        path
+    }
+
     /// Runs it to its end.
     pub async fn run(&self, arguments: &[&str]) -> Ran {
         self.start(arguments).ends().await
@@ -90,7 +108,7 @@ impl Program {
             let file = File::create(home.join(name)).expect("the folder is ours");
             Stdio::from(file)
         };
-        let child = Command::new(executable())
+        let child = Command::new(Self::executable())
             .args(arguments)
             .env_clear()
             .env("HOME", home)
@@ -167,19 +185,4 @@ impl Running {
         let bytes = fs::read(self.home.join(name)).expect("the file is ours");
         String::from_utf8_lossy(&bytes).into_owned()
     }
-}
-
-/// Where cargo puts the executable: two folders above the test, in the same profile.
-fn executable() -> PathBuf {
-    let test = std::env::current_exe().expect("a process knows its executable");
-    let profile = test.parent().and_then(Path::parent);
-    let path = profile
-        .expect("cargo puts tests into a folder of their own")
-        .join("mumble-ai");
-    assert!(
-        path.exists(),
-        "{} is missing; `cargo build` makes it",
-        path.display()
-    );
-    path
 }

@@ -88,6 +88,9 @@ fn volumes_are_saved_while_the_stack_runs_and_brought_back_when_it_is_down() {
     let cache = machine.cache.as_ref().expect("it runs");
     fill_postgres(&machine.postgres);
     fill_redis(cache);
+    let list = machine.at("volumes/assistant-state/memory/forgotten");
+    fs::create_dir(list.parent().unwrap()).unwrap();
+    fs::write(&list, "Ann\nBen\n").unwrap();
     let before = (seen_in_postgres(&machine.postgres), seen_in_redis(cache));
     let services = machine.running();
     let kept = machine.at("kept");
@@ -105,6 +108,7 @@ fn volumes_are_saved_while_the_stack_runs_and_brought_back_when_it_is_down() {
     sql(&machine.postgres, "mumble_ai", "drop table said cascade");
     redis(cache, &["flushall"]);
     machine.cache = None;
+    fs::write(&list, "Ann\nZoe\n").unwrap();
     fs::write(machine.at("running"), "").unwrap();
     for volume in ["mumble-data", "chromadb-data", "assistant-state"] {
         fs::write(machine.at("volumes").join(volume).join("file"), "spoilt").unwrap();
@@ -116,6 +120,9 @@ fn volumes_are_saved_while_the_stack_runs_and_brought_back_when_it_is_down() {
         Vec::<String>::new(),
         "what was down is down"
     );
+    let again = "the bot was run: memory apply-forgotten";
+    assert!(restored.said.contains(again), "{restored:?}");
+    assert_eq!(fs::read_to_string(&list).unwrap(), "Ann\nZoe\nBen\n");
     assert_eq!(seen_in_postgres(&machine.postgres), before.0);
     let cache = Store::redis(&machine.at("redis"), "yes");
     assert_eq!(seen_in_redis(&cache), before.1);
