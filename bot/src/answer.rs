@@ -196,7 +196,10 @@ impl Answerer {
             times: spoken,
         } = self.voice.say(sentences, line, cues).await;
         let stages = report::stages(times, asked, &spoken);
-        let remember = |heard: &str| past.remember(&began, &scene(), text, heard);
+        let remember = |heard: &str| {
+            past.remember(&began, &scene(), text, heard);
+            self.read_ahead(&began);
+        };
         let outcome = match end {
             // Nobody heard a word of it, so the question still stands.
             End::Interrupted if heard.is_empty() => {
@@ -247,6 +250,8 @@ impl Answerer {
         cues: &Cues,
     ) -> (Ended, Option<Stages>) {
         let Granted { answer, list } = self.wishes.grant(wish, &scene.asker).await;
+        // What was forgotten is not read again either.
+        self.read_ahead(scene);
         let (speaker, manner) = (question.speaker, question.manner);
         if let Some(list) = list {
             self.send(To::User(speaker), &list);
@@ -299,6 +304,13 @@ impl Answerer {
             heard,
             times,
         }
+    }
+
+    /// Has the model read how the next prompt will begin, if whoever was answered asks again.
+    pub(crate) fn read_ahead(&self, answered: &Scene) {
+        let (past, system) = (self.past.clone(), Arc::clone(&self.system));
+        let beginning = past.beginning(answered.asker.clone(), system);
+        self.mind.ahead().read(beginning);
     }
 
     /// The scene of somebody who asks in this manner now.

@@ -25,6 +25,7 @@ mod comment;
 mod signs;
 mod line;
 mod mind;
+mod ahead;
 mod reader;
 mod warmth;
 mod person;

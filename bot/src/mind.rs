@@ -8,6 +8,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use llm::{Chat, ChatError, Message, Options, Request, Role};
 use tokio::sync::mpsc;
 
+use crate::ahead::Ahead;
 use crate::sentence::Sentences;
 use crate::thoughts::Thoughts;
 
@@ -19,6 +20,7 @@ const SENTENCES_AHEAD: usize = 32;
 pub(crate) struct Mind {
     chat: Arc<dyn Chat>,
     options: Options,
+    ahead: Ahead,
 }
 
 /// A complete sentence of an answer, as the model wrote it.
@@ -49,7 +51,12 @@ pub(crate) enum MindError {
 impl Mind {
     /// Thinks with `chat` under `options`.
     pub(crate) fn new(chat: Arc<dyn Chat>, options: Options) -> Self {
-        Self { chat, options }
+        let ahead = Ahead::new(Arc::clone(&chat), options.clone());
+        Self {
+            chat,
+            options,
+            ahead,
+        }
     }
 
     /// Begins to think. Sentences arrive as they are complete, at most one error as the last
@@ -58,6 +65,7 @@ impl Mind {
         &self,
         messages: Vec<Message>,
     ) -> mpsc::Receiver<Result<Sentence, MindError>> {
+        self.ahead.stop();
         let (sentences, receiver) = mpsc::channel(SENTENCES_AHEAD);
         let mind = self.clone();
         tokio::spawn(async move {
@@ -79,6 +87,11 @@ impl Mind {
     /// later, so it is the caller's to report.
     pub(crate) async fn warm(&self, system: &str) -> Result<(), MindError> {
         Ok(self.chat.warm(greeting(system, &self.options)).await?)
+    }
+
+    /// What the model reads while nobody waits for its answer.
+    pub(crate) fn ahead(&self) -> &Ahead {
+        &self.ahead
     }
 
     async fn stream(

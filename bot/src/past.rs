@@ -121,6 +121,14 @@ impl Past {
         prompt(system, &recalled, asker, text, &self.now(&recalled))
     }
 
+    /// How the prompt for whatever `asker` says next will begin, as far as that is known now.
+    pub(crate) async fn beginning(self, asker: Asker, system: Arc<str>) -> Vec<Message> {
+        let mut messages = self.prompt(None, &asker, "", &system).await;
+        // The question is yet to come.
+        messages.pop();
+        messages
+    }
+
     async fn recall(&self, begun: Option<Begun>, asker: &Asker, text: &str) -> Recalled {
         let edition = self.edition.load(Ordering::Relaxed);
         let fits = |begun: &Begun| begun.is_for(asker, text) && begun.edition == edition;

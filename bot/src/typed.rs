@@ -153,6 +153,7 @@ impl Answerer {
         let began = self.scene_of(question);
         if let Some(wish) = self.wishes.read(Instant::now(), who, text) {
             let Granted { answer, list } = self.wishes.grant(wish, &began.asker).await;
+            self.read_ahead(&began);
             if let Some(list) = list {
                 self.send(To::User(*by), &list);
             }
@@ -182,6 +183,7 @@ impl Answerer {
             }
         }
         past.remember(&began, &self.scene_of(question), text, &answer);
+        self.read_ahead(&began);
         (answer, Outcome::Written)
     }
 

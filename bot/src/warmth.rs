@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::select_all;
+use llm::{Message, Role};
 use resilience::Dependency;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -17,18 +18,9 @@ use crate::reader::Ends;
 /// noticed yet.
 const WARM_AGAIN: Duration = Duration::from_secs(5);
 
-/// Why the model is warmed up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Why {
-    /// A server may not have loaded it.
-    Absence,
-    /// Its prompt cache holds what was read in the background.
-    Reading,
-}
-
 /// Lets the servers load the model before the first question, and again each time one of them
-/// is back. After `readings` it is given the beginning of a conversation again, so that the next
-/// question does not wait for that: mostly while somebody still says it.
+/// is back. After `readings` they read again how the next prompt begins: what was read in the
+/// background has taken its place.
 pub(crate) async fn keep(
     mind: Mind,
     system: Arc<str>,
@@ -38,19 +30,16 @@ pub(crate) async fn keep(
 ) {
     let mut states: Vec<_> = models.iter().map(Dependency::watch).collect();
     let mut told = false;
-    let mut why = Why::Absence;
     let warming = async {
         loop {
             match mind.warm(&system).await {
                 Ok(()) => {
-                    if why == Why::Absence {
-                        tracing::info!("model is loaded");
-                    }
+                    tracing::info!("model is loaded");
                     told = false;
-                    why = tokio::select! {
-                        () = back(&mut states) => Why::Absence,
-                        () = readings.last() => Why::Reading,
-                    };
+                    tokio::select! {
+                        () = back(&mut states) => {}
+                        () = read_again(&mind, &system, &mut readings) => {}
+                    }
                 }
                 Err(error) => {
                     // Once for each absence: it may be long.
@@ -59,12 +48,19 @@ pub(crate) async fn keep(
                         told = true;
                     }
                     timeout(WARM_AGAIN, back(&mut states)).await.ok();
-                    why = Why::Absence;
                 }
             }
         }
     };
     shutdown.run_until_cancelled(warming).await;
+}
+
+async fn read_again(mind: &Mind, system: &str, readings: &mut Ends) {
+    loop {
+        readings.last().await;
+        let first = Message::new(Role::System, system);
+        mind.ahead().read_again(first);
+    }
 }
 
 /// Waits until a breaker closes.

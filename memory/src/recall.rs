@@ -103,7 +103,8 @@ pub enum Why {
 }
 
 impl Memory {
-    /// What belongs into the prompt of an answer to `question`. It never fails and never takes
+    /// What belongs into the prompt of an answer to `question`; to none yet, if that is empty: then
+    /// it is not counted, and has the talk and what is due. It never fails and never takes
     /// longer than until the deadline; what is late or away is named in [`Recalled::missing`] and
     /// counted.
     pub async fn recall(&self, asker: &Asker, question: &str, deadline: Instant) -> Recalled {
@@ -126,7 +127,7 @@ impl Memory {
             let mut recalled = Recalled::default();
             recalled.note_missing(Part::Session, &looked);
             recalled.talk = self.talk(asker, false, now);
-            self.desk().counts.count(&recalled);
+            self.count(question, &recalled);
             return recalled;
         };
 
@@ -180,8 +181,14 @@ impl Memory {
             .profile
             .clone()
             .filter(|profile| profile.person == *person);
-        self.desk().counts.count(&recalled);
+        self.count(question, &recalled);
         recalled
+    }
+
+    fn count(&self, question: &str, recalled: &Recalled) {
+        if !question.is_empty() {
+            self.desk().counts.count(recalled);
+        }
     }
 
     /// The last gate, whatever the stores answered: nothing of anybody else, nothing private before

@@ -251,9 +251,10 @@ impl<A: Clone + Send + 'static> State<A> {
     async fn play(self: &Arc<Self>, seen: Seen, wire: impl Fn(A) -> Wire) -> Response {
         let play = {
             let mut script = self.script();
+            // What is to come next comes for a question: warming a model up is none.
+            let next = (!seen.warms_up()).then(|| script.next.pop_front());
             script.seen.push(seen);
-            let next = script.next.pop_front();
-            next.unwrap_or_else(|| script.always.clone())
+            next.flatten().unwrap_or_else(|| script.always.clone())
         };
         let asker = Asker::new(self);
         self.asked.send_modify(|count| *count += 1);
@@ -359,6 +360,15 @@ impl<A> Drop for Asker<A> {
 }
 
 impl Seen {
+    /// Whether it asks a model for a single token: then it only wants it to be ready.
+    pub fn warms_up(&self) -> bool {
+        let asked = [
+            &self.json["options"]["num_predict"],
+            &self.json["max_tokens"],
+        ];
+        asked.iter().any(|tokens| **tokens == 1)
+    }
+
     fn json(path: &str, body: Value) -> Self {
         Self {
             at: Instant::now(),

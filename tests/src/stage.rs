@@ -99,10 +99,8 @@ impl Stage {
         let text = |value: &Value| value.as_str().expect("it is text").to_owned();
         let message = |m: &Value| (text(&m["role"]), text(&m["content"]));
         let seen = self.chat.seen();
-        // Warming the model up is no question: it asks for a single token.
-        let asked = seen
-            .iter()
-            .filter(|seen| seen.json["options"]["num_predict"] != 1);
+        // Warming the model up is no question.
+        let asked = seen.iter().filter(|seen| !seen.warms_up());
         let prompts = asked.map(|seen| {
             seen.json["messages"]
                 .as_array()

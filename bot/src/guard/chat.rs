@@ -102,6 +102,23 @@ impl Chat for GuardedChat {
         }
         .boxed()
     }
+
+    /// By the server alone that a question would be asked of now. It is a courtesy to whoever
+    /// asks next, so that it counts neither for nor against the server.
+    fn read_ahead(&self, request: Request) -> BoxFuture<'static, Result<(), ChatError>> {
+        let links = self.chain.links();
+        let next = links.iter().find(|link| link.dependency.has_room());
+        let next = next.map(|link| Arc::clone(&link.engine));
+        let deadline = self.patience().first.deadline;
+        async move {
+            let Some(engine) = next else {
+                return Ok(());
+            };
+            let read = timeout(deadline, engine.read_ahead(request)).await;
+            read.unwrap_or_else(|_| Err(ChatError::late(deadline)))
+        }
+        .boxed()
+    }
 }
 
 /// A probe is the first token of an answer to a prompt, which must have the options of real

@@ -87,6 +87,13 @@ pub trait Chat: Send + Sync + fmt::Debug {
             Ok(())
         })
     }
+
+    /// Lets the server read how the next question's conversation will begin, while nobody waits
+    /// for it: as [`Chat::warm`], but where there are several servers, by the one alone that is
+    /// asked first.
+    fn read_ahead(&self, request: Request) -> BoxFuture<'static, Result<(), ChatError>> {
+        self.warm(request)
+    }
 }
 
 /// One question to the model: what was said before, oldest first, and the limits of the answer.

@@ -1,0 +1,140 @@
+//! Reading ahead: while nobody waits for the model it reads how the next prompt will begin, so
+//! that an answer has to wait for the question alone.
+
+use std::future::{Future, ready};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use llm::{Chat, Message, Options, Request};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::discreet::Discreet as _;
+
+/// Reads ahead with the model that answers. Clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Ahead {
+    chat: Arc<dyn Chat>,
+    options: Options,
+    reading: Arc<Mutex<Reading>>,
+}
+
+#[derive(Debug, Default)]
+struct Reading {
+    /// How the next prompt begins, as far as anybody knows.
+    beginning: Vec<Message>,
+    task: Option<AbortOnDropHandle<()>>,
+}
+
+impl Ahead {
+    /// Reads with `chat`, under the options of its answers: others would load the model anew.
+    pub(crate) fn new(chat: Arc<dyn Chat>, options: Options) -> Self {
+        Self {
+            chat,
+            options,
+            reading: Arc::default(),
+        }
+    }
+
+    /// Reads this beginning once it is known, in place of what is being read. A failure only
+    /// costs time later, so nobody is told.
+    pub(crate) fn read(&self, beginning: impl Future<Output = Vec<Message>> + Send + 'static) {
+        let ahead = self.clone();
+        let task = tokio::spawn(async move {
+            let messages = beginning.await;
+            ahead.reading().beginning.clone_from(&messages);
+            ahead.prefill(messages).await;
+        });
+        self.reading().task = Some(AbortOnDropHandle::new(task));
+    }
+
+    /// Reads the last beginning once more, or this one if there was none: the model has read
+    /// something else meanwhile.
+    pub(crate) fn read_again(&self, first: Message) {
+        let last = self.reading().beginning.clone();
+        let beginning = if last.is_empty() { vec![first] } else { last };
+        self.read(ready(beginning));
+    }
+
+    /// Gives way to somebody who waits for an answer. What was read so far is read.
+    pub(crate) fn stop(&self) {
+        self.reading().task = None;
+    }
+
+    async fn prefill(&self, messages: Vec<Message>) {
+        let request = Request {
+            messages,
+            options: self.options.clone(),
+        };
+        if let Err(error) = self.chat.read_ahead(request).await {
+            tracing::debug!(error = error.for_the_log(), "model could not read ahead");
+        }
+    }
+
+    /// Nothing panics while it holds this; if it did, it is still whole.
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::{BoxFuture, FutureExt as _};
+    use futures::stream::{self, BoxStream, StreamExt as _};
+    use llm::{ChatError, Role};
+    use tokio::sync::watch;
+
+    use super::*;
+
+    /// A model that takes for ever to read, and says what it is reading.
+    #[derive(Debug)]
+    struct Slow(watch::Sender<Vec<Vec<Message>>>);
+
+    /// While it lives, the model reads this.
+    struct Open(watch::Sender<Vec<Vec<Message>>>, Vec<Message>);
+
+    impl Drop for Open {
+        fn drop(&mut self) {
+            let Self(all, own) = self;
+            all.send_modify(|all| all.retain(|read| read != own));
+        }
+    }
+
+    impl Chat for Slow {
+        fn chat(&self, _: Request) -> BoxStream<'static, Result<String, ChatError>> {
+            stream::pending().boxed()
+        }
+
+        fn check(&self) -> BoxFuture<'_, Result<(), ChatError>> {
+            ready(Ok(())).boxed()
+        }
+
+        fn read_ahead(&self, request: Request) -> BoxFuture<'static, Result<(), ChatError>> {
+            let Self(all) = self;
+            all.send_modify(|all| all.push(request.messages.clone()));
+            let open = Open(all.clone(), request.messages);
+            async move {
+                let _open = open;
+                std::future::pending().await
+            }
+            .boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_an_answer_does_not_wait_for_what_is_read_ahead() {
+        let (reads, mut reading) = watch::channel(Vec::new());
+        let ahead = Ahead::new(Arc::new(Slow(reads)), Options::default());
+        let first = Message::new(Role::System, "be kind");
+        let beginning = vec![first.clone(), Message::new(Role::User, "hello")];
+        let mut reads = async |expected: &[Vec<Message>]| {
+            reading.wait_for(|all| all == expected).await.unwrap();
+        };
+        ahead.read_again(first.clone());
+        reads(&[vec![first.clone()]]).await;
+        ahead.read(ready(beginning.clone()));
+        reads(&[beginning.clone()]).await;
+        ahead.stop();
+        reads(&[]).await;
+        ahead.read_again(first);
+        reads(&[beginning]).await;
+    }
+}
