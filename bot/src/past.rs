@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::person::{Remembered, Scene, Spot};
-use crate::prompt::prompt;
+use crate::prompt::{beginning, prompt};
 
 /// Memory keeps the deadline itself. Whoever waits here longer than this beyond it has found a
 /// fault of the program, or a machine that is very busy.
@@ -123,10 +123,8 @@ impl Past {
 
     /// How the prompt for whatever `asker` says next will begin, as far as that is known now.
     pub(crate) async fn beginning(self, asker: Asker, system: Arc<str>) -> Vec<Message> {
-        let mut messages = self.prompt(None, &asker, "", &system).await;
-        // The question is yet to come.
-        messages.pop();
-        messages
+        let recalled = self.recall(None, &asker, "").await;
+        beginning(&system, &recalled, &asker, &self.now(&recalled))
     }
 
     async fn recall(&self, begun: Option<Begun>, asker: &Asker, text: &str) -> Recalled {

@@ -8,12 +8,13 @@ use memory::{Asker, Recalled};
 const OFF_RECORD: &str =
     "This person is off the record: nothing that they say now will be remembered later.";
 
-/// The prompt for what `asker` says now: system message, the talk so far, oldest first, what is
-/// remembered from earlier, the question.
+/// The prompt for what `asker` says now: system message, the talk so far, oldest first, and the
+/// question, behind what is remembered for it.
 ///
-/// What is remembered stands right before the question and not above the talk, so that the
-/// beginning stays the same from turn to turn and the model's prompt cache keeps it. Names stand
-/// before what people said as soon as more than one person takes part.
+/// What is remembered stands in the question's own message. Above the talk it would change the
+/// beginning from turn to turn, and the model's prompt cache could keep nothing of it; as a system
+/// message of its own it would come to stand there too, for many servers gather all of those at
+/// the top. Names stand before what people said as soon as more than one person takes part.
 pub(crate) fn prompt(
     system: &str,
     recalled: &Recalled,
@@ -21,30 +22,54 @@ pub(crate) fn prompt(
     says: &str,
     now: &Zoned,
 ) -> Vec<Message> {
-    let talk = &recalled.talk;
-    let several = talk.iter().any(|said| said.who != asker.who);
-    let named = |name: &str, text: &str| {
-        if several {
-            format!("{name}: {text}")
-        } else {
-            text.to_owned()
-        }
+    let mut messages = talk(system, recalled, asker);
+    let question = named(recalled, asker, &asker.name, says);
+    let message = match note(recalled, now) {
+        Some(note) => format!("{note}\n\n{question}"),
+        None => question,
     };
+    messages.push(Message::new(Role::User, message));
+    messages
+}
+
+/// How the next prompt of `asker` begins, as far as that can be known before they say anything.
+pub(crate) fn beginning(
+    system: &str,
+    recalled: &Recalled,
+    asker: &Asker,
+    now: &Zoned,
+) -> Vec<Message> {
+    let mut messages = talk(system, recalled, asker);
+    let note = note(recalled, now);
+    messages.extend(note.map(|note| Message::new(Role::User, note)));
+    messages
+}
+
+fn talk(system: &str, recalled: &Recalled, asker: &Asker) -> Vec<Message> {
     let mut messages = vec![Message::new(Role::System, system)];
-    for said in talk {
-        messages.push(Message::new(Role::User, named(&said.name, &said.said)));
+    for said in &recalled.talk {
+        let words = named(recalled, asker, &said.name, &said.said);
+        messages.push(Message::new(Role::User, words));
         if !said.heard.is_empty() {
             messages.push(Message::new(Role::Assistant, said.heard.as_str()));
         }
     }
-    let off = recalled.profile.as_ref().is_some_and(|who| who.off_record);
-    let notes = [recalled.note(now), off.then(|| OFF_RECORD.to_owned())];
-    let note: Vec<String> = notes.into_iter().flatten().collect();
-    if !note.is_empty() {
-        messages.push(Message::new(Role::System, note.join("\n")));
-    }
-    messages.push(Message::new(Role::User, named(&asker.name, says)));
     messages
+}
+
+fn named(recalled: &Recalled, asker: &Asker, name: &str, text: &str) -> String {
+    if recalled.talk.iter().any(|said| said.who != asker.who) {
+        format!("{name}: {text}")
+    } else {
+        text.to_owned()
+    }
+}
+
+fn note(recalled: &Recalled, now: &Zoned) -> Option<String> {
+    let off = recalled.profile.as_ref().is_some_and(|who| who.off_record);
+    let notes = [off.then(|| OFF_RECORD.to_owned()), recalled.note(now)];
+    let note: Vec<String> = notes.into_iter().flatten().collect();
+    (!note.is_empty()).then(|| note.join("\n"))
 }
 
 #[cfg(test)]
@@ -75,15 +100,10 @@ mod tests {
         }
     }
 
-    fn prompt_of(recalled: &Recalled, says: &str) -> Vec<(Role, String)> {
+    fn texts(recalled: &Recalled, says: &str) -> Vec<String> {
         let now = Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
         let messages = prompt("be kind", recalled, &ann(), says, &now);
-        messages.into_iter().map(|m| (m.role, m.content)).collect()
-    }
-
-    fn texts(recalled: &Recalled, says: &str) -> Vec<String> {
-        let prompt = prompt_of(recalled, says);
-        prompt.into_iter().map(|(_, content)| content).collect()
+        messages.into_iter().map(|m| m.content).collect()
     }
 
     #[test]
@@ -124,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_noted_stands_right_before_the_question() {
+    fn what_is_noted_stands_before_the_question_and_begins_as_it_can_be_read_ahead() {
         let mut profile = memory::store::Profile::new(Person::new("a1"), Timestamp::UNIX_EPOCH);
         profile.off_record = true;
         let recalled = Recalled {
@@ -132,10 +152,13 @@ mod tests {
             profile: Some(profile),
             ..Recalled::default()
         };
-        let prompt = prompt_of(&recalled, "q2");
-        let (role, note) = &prompt[prompt.len() - 2];
-        assert_eq!(*role, Role::System);
-        assert!(note.contains("off the record"), "{note}");
-        assert_eq!(prompt.last().unwrap().1, "q2");
+        let texts = texts(&recalled, "q2");
+        assert_eq!(texts[..3], ["be kind", "q1", "a1"]);
+        assert_eq!(texts[3], format!("{OFF_RECORD}\n\nq2"));
+        let now = Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+        let begins = beginning("be kind", &recalled, &ann(), &now);
+        let begins: Vec<_> = begins.into_iter().map(|m| m.content).collect();
+        assert_eq!(begins[..3], texts[..3]);
+        assert!(texts[3].starts_with(&begins[3]), "{begins:?}");
     }
 }

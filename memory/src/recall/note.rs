@@ -65,7 +65,7 @@ impl Recalled {
     }
 
     fn earlier(&self, whom: &str, now: Timestamp, zone: &TimeZone) -> Option<String> {
-        let title = format!("From earlier talk with {whom}, what they said in quotes:");
+        let title = format!("From earlier talk with {whom}:");
         let mut section = Section::new(title, MOST_EARLIER);
         let mut days: Vec<Day<'_>> = Vec::new();
         let mut room = section.room;

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep, sleep_until};
 use world::{Assistant, Caller, MumbleOptions, MumbleServer, Urls, question};
 
-use table::{Pair, Times};
+use table::{Memory, Pair, Times};
 
 mod table;
 
@@ -37,12 +37,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// What is asked first; it does not count.
 const FIRST: &str = "What is the capital of France?";
 
-/// What is asked one second after an answer. Memory knows of half of it.
-const SECOND: &[&str] = &[
-    "What instrument does my sister play?",
-    "Who wrote Romeo and Juliet?",
-    "What am I allergic to?",
-    "How many days are there in a week?",
+/// What is asked one second after an answer, and whether memory knows of it.
+const SECOND: &[(&str, Memory)] = &[
+    ("What instrument does my sister play?", Memory::Knows),
+    ("Who wrote Romeo and Juliet?", Memory::HasNothing),
+    ("What am I allergic to?", Memory::Knows),
+    ("How many days are there in a week?", Memory::HasNothing),
 ];
 
 /// What the caller said on earlier days, beside questions and what else there is: the second and
@@ -76,7 +76,8 @@ async fn main() {
         return;
     }
     let mut questions = Vec::new();
-    for text in [FIRST].iter().chain(SECOND) {
+    let second = SECOND.iter().map(|(text, _)| text);
+    for text in [FIRST].iter().chain(second) {
         let spoken = question::spoken(text).await.resampled(MUMBLE_HZ);
         questions.push(to_its_last_word(&spoken));
     }
@@ -97,8 +98,9 @@ async fn main() {
             let off = talk(&server, &mut caller, &without, &questions).await;
             (talk(&server, &mut caller, &with, &questions).await, off)
         };
-        for (on, off) in on.into_iter().zip(off) {
-            let pair = Pair { on, off };
+        for ((on, off), (_, memory)) in on.into_iter().zip(off).zip(SECOND) {
+            let memory = *memory;
+            let pair = Pair { memory, on, off };
             eprintln!("round {round}: {pair}");
             pairs.push(pair);
         }

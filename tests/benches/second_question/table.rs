@@ -9,8 +9,18 @@ use world::figures::{at, machine, median};
 /// How much later an answer may sound with memory at the median, in per cent.
 const ASKED: f64 = 10.0;
 
+/// What memory has for a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// The model has to read it first.
+    Knows,
+    /// Whatever is later is later because of what memory does besides.
+    HasNothing,
+}
+
 /// One question, answered with memory and without.
 pub(crate) struct Pair {
+    pub(crate) memory: Memory,
     pub(crate) on: Times,
     pub(crate) off: Times,
 }
@@ -32,16 +42,32 @@ impl fmt::Display for Pair {
     }
 }
 
-/// How to read one figure.
-type Figure = (&'static str, fn(&Times) -> Duration);
+/// One row: what it is called, which questions count, and how to read the figure.
+type Row = (&'static str, Option<Memory>, fn(&Times) -> Duration);
 
-const FIGURES: &[Figure] = &[
-    ("**first sound, from outside**", |t| t.heard),
-    ("recogniser", |t| t.stages.recognise),
-    ("model, first token", |t| t.stages.first_token),
-    ("model, first sentence", |t| t.stages.first_sentence),
-    ("synthesiser", |t| t.stages.synthesise),
-    ("own code, recall included", |t| t.stages.own),
+const ROWS: &[Row] = &[
+    ("**first sound, from outside**", None, |t| t.heard),
+    (
+        "the same where memory has nothing",
+        Some(Memory::HasNothing),
+        |t| t.heard,
+    ),
+    ("the same where memory knows", Some(Memory::Knows), |t| {
+        t.heard
+    }),
+    ("recogniser", None, |t| t.stages.recognise),
+    ("model, first token", None, |t| t.stages.first_token),
+    (
+        "the same where memory has nothing",
+        Some(Memory::HasNothing),
+        |t| t.stages.first_token,
+    ),
+    ("the same where memory knows", Some(Memory::Knows), |t| {
+        t.stages.first_token
+    }),
+    ("model, first sentence", None, |t| t.stages.first_sentence),
+    ("synthesiser", None, |t| t.stages.synthesise),
+    ("own code, recall included", None, |t| t.stages.own),
 ];
 
 /// The whole file.
@@ -69,9 +95,11 @@ pub(crate) fn render(model: &str, known: usize, pairs: &[Pair]) -> String {
         "| | on p50 | on p95 | off p50 | off p95 | on beside off at p50 | asked |\n\
          |---|---|---|---|---|---|---|\n",
     );
-    for (n, (name, figure)) in FIGURES.iter().enumerate() {
-        let on: Vec<_> = pairs.iter().map(|pair| figure(&pair.on)).collect();
-        let off: Vec<_> = pairs.iter().map(|pair| figure(&pair.off)).collect();
+    for (n, (name, memory, figure)) in ROWS.iter().enumerate() {
+        let counts = |pair: &&Pair| memory.is_none_or(|memory| pair.memory == memory);
+        let pairs = || pairs.iter().filter(counts);
+        let on: Vec<_> = pairs().map(|pair| figure(&pair.on)).collect();
+        let off: Vec<_> = pairs().map(|pair| figure(&pair.off)).collect();
         let more = more(&on, &off);
         let asked = match n {
             0 if more <= ASKED => format!("at most +{ASKED} %: met"),
