@@ -113,12 +113,13 @@ impl Memory {
     /// # Errors
     /// When the store is away or refuses.
     pub async fn apply_forgotten(&self) -> Result<u64, StoreError> {
-        self.forget_again_in_journal().await;
+        // What is left there is told to no store: the list is asked before.
+        let _ = self.forget_again_in_journal().await;
         self.forget_again_in_stores().await
     }
 
     /// In the journal, if there is anything.
-    pub(crate) async fn forget_again_in_journal(&self) {
+    pub(crate) async fn forget_again_in_journal(&self) -> Result<(), JournalError> {
         let list = self.keeping().with_list(Clone::clone);
         let back = move |record: Record| match record {
             Record::Turn(turn) => list.left_of(turn.clone()) != Some(turn),
@@ -133,9 +134,7 @@ impl Memory {
             Ok(true) => self.forget_in_journal().await,
             Err(error) => Err(error),
         };
-        if let Err(error) = done {
-            self.journal_cannot_forget(&error);
-        }
+        done.inspect_err(|error| self.journal_cannot_forget(error))
     }
 
     pub(crate) async fn forget_again_in_stores(&self) -> Result<u64, StoreError> {

@@ -168,6 +168,8 @@ enum Phase {
         checks: Checks,
     },
     HalfOpen {
+        /// Probes that follow each other closely must not put off the checks.
+        check_at: Instant,
         checks: Checks,
     },
 }
@@ -317,9 +319,14 @@ impl Breaker {
                 Mission::Glance
             }
             Phase::Open {
-                probe_at, checks, ..
+                check_at,
+                probe_at,
+                checks,
             } if *probe_at <= now => {
-                self.phase = Phase::HalfOpen { checks: *checks };
+                self.phase = Phase::HalfOpen {
+                    check_at: *check_at,
+                    checks: *checks,
+                };
                 Mission::Probe
             }
             Phase::Closed { check_at, .. } | Phase::Open { check_at, .. } => {
@@ -392,7 +399,7 @@ impl Breaker {
     }
 
     fn probed(&mut self, outcome: Outcome, now: Instant) {
-        let Phase::HalfOpen { checks } = self.phase else {
+        let Phase::HalfOpen { check_at, checks } = self.phase else {
             return;
         };
         if outcome == Outcome::Succeeded {
@@ -411,7 +418,7 @@ impl Breaker {
             Checks::Nothing | Checks::Missing => self.settings.longest_wait,
         };
         self.phase = Phase::Open {
-            check_at: after(now, CHECK_EVERY),
+            check_at: check_at.max(now),
             probe_at: after(now, wait),
             checks,
         };

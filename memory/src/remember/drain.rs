@@ -32,12 +32,14 @@ impl Memory {
     pub(super) async fn drain(&self, shutdown: &CancellationToken) {
         let work = async {
             // Before anything else is written: a backup may have been restored.
-            self.forget_again_in_journal().await;
+            let mut journal = self.forget_again_in_journal().await;
             while self.forget_again_in_stores().await.is_err() {
                 tokio::time::sleep(PAUSE).await;
+                journal = self.again_unless(journal).await;
             }
             let mut refusals = 0;
             loop {
+                journal = self.again_unless(journal).await;
                 self.learn_of_others().await;
                 while let Step::Done = self.step(&mut refusals).await {}
                 tokio::select! {
@@ -48,6 +50,14 @@ impl Memory {
         };
         // Broken off in the middle of a call, a record is told again after the next start.
         shutdown.run_until_cancelled(work).await;
+    }
+
+    /// Whoever held the journal, or whatever was wrong with it, may be gone.
+    async fn again_unless(&self, forgotten: Result<(), JournalError>) -> Result<(), JournalError> {
+        match forgotten {
+            Ok(()) => Ok(()),
+            Err(_) => self.forget_again_in_journal().await,
+        }
     }
 
     /// Until there is something new and the store took the last.

@@ -57,6 +57,10 @@ impl Memory {
             self.store_at_once(&mut turns).await;
             self.keeping().hold(turns.len());
             if turns.is_empty() {
+                // The store is only told when the journal has brought it all that was there.
+                if matches!(error, JournalError::Full(_)) {
+                    self.keeping().journal_fares(None);
+                }
                 break;
             }
             tokio::select! {
