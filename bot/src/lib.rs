@@ -35,6 +35,7 @@ mod phrase;
 mod wish;
 mod wishes;
 mod reminders;
+mod second_person;
 mod thoughts;
 mod sentence;
 mod voice;

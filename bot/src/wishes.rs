@@ -11,6 +11,7 @@ use memory::store::Forget;
 use memory::{Asker, Company, Entry, MemoryError, Person, Who};
 
 use crate::past::Past;
+use crate::second_person::sentence_to_them;
 use crate::wish::{Since, Wish};
 
 /// How long a yes is taken for the answer to "everything?".
@@ -227,19 +228,13 @@ impl Wishes {
             return answer.to_owned().into();
         }
         let things = if many == 1 { "thing" } else { "things" };
-        let mut answer = format!("I know {many} {things} about you");
-        match company {
-            Company::Others => answer.push_str(". "),
-            Company::Alone => {
-                let read = known.iter().take(READ_ALOUD).map(told);
-                answer.push_str(if many > READ_ALOUD {
-                    ", such as: "
-                } else {
-                    ": "
-                });
-                for thing in read {
-                    write!(answer, "{thing}. ").ok();
-                }
+        let mut answer = format!("I know {many} {things} about you. ");
+        if company == Company::Alone {
+            if many > READ_ALOUD {
+                answer.push_str("The latest are these. ");
+            }
+            for entry in known.iter().take(READ_ALOUD) {
+                write!(answer, "{}. ", sentence_to_them(&entry.text)).ok();
             }
         }
         answer.push_str("I have written you the list.");
@@ -281,15 +276,10 @@ impl From<String> for Granted {
     }
 }
 
-/// An entry as it is read aloud, without the stop at its end.
-fn told(entry: &Entry) -> &str {
-    entry.text.trim().trim_end_matches('.')
-}
-
 fn list(known: &[Entry]) -> String {
     let mut list = "What I know about you:".to_owned();
     for entry in known.iter().take(LISTED) {
-        write!(list, "\n- {}", told(entry)).ok();
+        write!(list, "\n- {}", sentence_to_them(&entry.text)).ok();
     }
     if known.len() > LISTED {
         let more = known.len() - LISTED;

@@ -61,7 +61,18 @@ impl Assistant {
     /// over what a test sets for all: repeatable answers, and deadlines that a machine keeps
     /// which is busy compiling.
     pub fn start(server: &MumbleServer, urls: &Urls, settings: &[(&str, &str)]) -> Self {
-        Self::start_with(server, urls, settings, |_| {})
+        Self::begin(server, urls, settings, |_| {}, |_| {})
+    }
+
+    /// The same with what was made of the settings changed: to what no setting allows, such as a
+    /// session that is over at once.
+    pub fn start_tuned(
+        server: &MumbleServer,
+        urls: &Urls,
+        settings: &[(&str, &str)],
+        tune: impl FnOnce(&mut Config),
+    ) -> Self {
+        Self::begin(server, urls, settings, tune, |_| {})
     }
 
     /// The same with its engines changed: wrapped in others, say.
@@ -69,6 +80,16 @@ impl Assistant {
         server: &MumbleServer,
         urls: &Urls,
         settings: &[(&str, &str)],
+        change: impl FnOnce(&mut bot::Engines),
+    ) -> Self {
+        Self::begin(server, urls, settings, |_| {}, change)
+    }
+
+    fn begin(
+        server: &MumbleServer,
+        urls: &Urls,
+        settings: &[(&str, &str)],
+        tune: impl FnOnce(&mut Config),
         change: impl FnOnce(&mut bot::Engines),
     ) -> Self {
         service::tls::install();
@@ -102,7 +123,8 @@ impl Assistant {
         let lookup = |name: &str| environment.get(name).map(|value| (*value).to_owned());
         let settings = Settings::load(mumble_ai::REFERENCE, None, &lookup);
         let config = Config::from_settings(&settings.expect("a test knows the settings"));
-        let config = config.expect("a test knows the settings");
+        let mut config = config.expect("a test knows the settings");
+        tune(&mut config);
         let mut engines = bot::Engines::open(&config).expect("its engines can be opened");
         change(&mut engines);
         let stores = bot::Stores::open(&config).expect("its stores can be opened");

@@ -9,6 +9,7 @@ use mumble::{Roster, SessionId, To, User};
 use super::Conversation;
 use crate::ask::{Ask, Reminder};
 use crate::manner::Manner;
+use crate::second_person::to_them;
 use crate::turns::{About, Outcome, State, Way};
 
 /// Things told at once; more are told when these were heard.
@@ -110,9 +111,6 @@ fn can_hear(roster: &Roster, user: &User) -> bool {
 
 /// What they are told.
 fn told(due: &[Entry]) -> String {
-    let things: Vec<&str> = due
-        .iter()
-        .map(|entry| entry.text.trim().trim_end_matches('.'))
-        .collect();
+    let things: Vec<String> = due.iter().map(|entry| to_them(&entry.text)).collect();
     format!("I was to remind you: {}.", things.join(". And: "))
 }
