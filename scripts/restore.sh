@@ -14,6 +14,8 @@
 # Whom the assistant has forgotten since then stays forgotten: the list of the forgotten in its
 # folder is kept with the backup's, and applied at once where the program is at hand (the bot's
 # container, PATH, target/release), else by the assistant at its start, before it remembers anything.
+# A list that cannot be read is never taken for one of nobody: this fails then, and the assistant
+# recalls nothing until it can be read.
 #
 # Nothing is touched before the whole backup was checked and nothing that it replaces is in use.
 # Exit codes: 64 a wrong call, 65 the backup is damaged, 69 something is in use, missing or fails.
@@ -226,21 +228,34 @@ forget_again_plain() {
         say "forgotten: there is no mumble-ai here: $LATER"
         return
     }
-    say "forgotten: $("$program" memory apply-forgotten </dev/null 2>&1 || echo "$LATER")"
+    local told status=0
+    told=$("$program" memory apply-forgotten </dev/null 2>&1) || status=$?
+    tell_forgotten "$status" "$told"
+}
+
+# tell_forgotten STATUS TOLD: what the program said, and how it ended.
+tell_forgotten() {
+    case $1 in
+    0) say "forgotten: $2" ;;
+    "$EX_UNAVAILABLE") say "forgotten: $2: $LATER" ;;
+    *) die "$EX_UNAVAILABLE" "restored: ${DONE[*]}, but whom the assistant had forgotten may be" \
+        "remembered again: $2" ;;
+    esac
 }
 
 # The stores alone, and only meanwhile.
 forget_again_compose() {
     # shellcheck disable=SC2016 # the inner shell expands it
     with_volume assistant-state sh -c '[ -s "$0/memory/forgotten" ]' /data </dev/null || return 0
-    local stores=(postgres redis chromadb) told=$LATER
+    local stores=(postgres redis chromadb) told='the stores do not start' status=$EX_UNAVAILABLE
     trap 'compose stop "${stores[@]}" >/dev/null 2>&1; rm -rf "$SCRATCH"' EXIT
     if compose up -d --wait "${stores[@]}" >/dev/null 2>&1; then
-        told=$(compose run --rm --no-deps -T bot memory apply-forgotten </dev/null 2>&1) || told+=": $LATER"
+        status=0
+        told=$(compose run --rm --no-deps -T bot memory apply-forgotten </dev/null 2>&1) || status=$?
     fi
     compose stop "${stores[@]}" >/dev/null 2>&1
     trap 'rm -rf "$SCRATCH"' EXIT
-    say "forgotten: $told"
+    tell_forgotten "$status" "$told"
 }
 
 main "$@"

@@ -96,7 +96,7 @@ Examples:
 
 It can be used while the assistant runs, which learns of what is forgotten within a second.
 Exit codes: 0 done, 1 it did not work, 64 the command line is wrong or names nobody, 69 the
-database, or for reindex another server, is away.";
+database is away, or for reindex and forget another server: the assistant does the rest later.";
 
 /// Exit code when something that is needed is away (`EX_UNAVAILABLE` of sysexits.h).
 const EX_UNAVAILABLE: u8 = 69;
@@ -154,6 +154,9 @@ async fn act(act: Act, memory: &Memory) -> Result<(), Trouble> {
         Act::Reindex => reindex(memory).await,
         Act::ApplyForgotten => {
             let found = memory.apply_forgotten().await?;
+            if found > 0 {
+                outbox::take_out(memory.parts()).await?;
+            }
             out::line(format_args!("forgotten again: {found} turns and entries"));
             Ok(())
         }
@@ -196,6 +199,15 @@ impl From<Stuck> for Trouble {
             Self::Away(line)
         } else {
             Self::Other(anyhow::anyhow!(line))
+        }
+    }
+}
+
+impl From<MemoryError> for Trouble {
+    fn from(error: MemoryError) -> Self {
+        match error {
+            MemoryError::Later(_) => Self::Away(error.to_string()),
+            _ => Self::Other(error.into()),
         }
     }
 }
@@ -310,17 +322,13 @@ async fn forget(
     if !yes {
         confirm(&told)?;
     }
-    match memory.forget(what).await {
-        Ok(forgotten) => {
-            out::line(format_args!(
-                "forgotten: {} turns and {} entries",
-                forgotten.turns, forgotten.count
-            ));
-            Ok(())
-        }
-        Err(error @ MemoryError::Later(_)) => Err(Trouble::Away(error.to_string())),
-        Err(error) => Err(Trouble::Other(error.into())),
-    }
+    let forgotten = memory.forget(what).await?;
+    out::line(format_args!(
+        "forgotten: {} turns and {} entries",
+        forgotten.turns, forgotten.count
+    ));
+    // The outbox still says whose they were, and nobody else may be there to tell the index.
+    Ok(outbox::take_out(memory.parts()).await?)
 }
 
 async fn reindex(memory: &Memory) -> Result<(), Trouble> {

@@ -187,6 +187,9 @@ impl Memory {
         let Some(room) = room(place) else {
             return Ok(());
         };
+        if self.keeping().list_unread().is_some() {
+            return Ok(());
+        }
         let lifetime = {
             let sessions = self.desk().sessions();
             if !sessions.wants_look(place) {

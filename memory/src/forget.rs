@@ -27,6 +27,22 @@ pub enum MemoryError {
         /// What the disk says.
         error: std::io::Error,
     },
+    /// The list of the forgotten cannot be read: nothing is recalled until it can.
+    #[error("nobody knows whom to forget: {0}")]
+    Unread(String),
+    /// Lines of the list cannot be read; all others are forgotten.
+    #[error(
+        "{lines} lines of {} cannot be read: whoever they name may be remembered again (of the others, {found} turns and entries are forgotten)",
+        path.display()
+    )]
+    Damaged {
+        /// The list.
+        path: std::path::PathBuf,
+        /// How many lines.
+        lines: usize,
+        /// How many turns and entries of the others were there.
+        found: u64,
+    },
     /// The program ends; it is on the list and is forgotten at the next start.
     #[error("the program ends; it is forgotten at the next start")]
     BrokenOff,
@@ -44,6 +60,10 @@ pub(crate) enum Again {
 impl Memory {
     /// Forgets: on the list of the forgotten first, so that nothing of it is recalled or comes
     /// back from then on; then in the sessions, the journal, the store, the index and the cache.
+    ///
+    /// The store and the index each have what their guards allow for work that grows with what is
+    /// remembered, in the bot 15 of their deadlines: 30 s for the database as it is delivered, of
+    /// which 10,000 turns in a file take about one. Who asked may go away meanwhile.
     ///
     /// # Errors
     /// [`MemoryError::Later`] when the store is away; the rest is done, and the store follows.
@@ -80,10 +100,11 @@ impl Memory {
     }
 
     /// Whether an entry is on the list of the forgotten: the store may still have it, because it
-    /// was away or a backup was restored.
+    /// was away or a backup was restored. While the list cannot be read, every entry may be.
     #[must_use]
     pub fn is_forgotten(&self, entry: &Entry) -> bool {
-        self.keeping().with_list(|list| list.covers(entry))
+        self.keeping().list_unread().is_some()
+            || self.keeping().with_list(|list| list.covers(entry))
     }
 
     /// Forgets what is older than people are remembered, if that has a bound.
@@ -111,11 +132,27 @@ impl Memory {
     /// brought back. Gives how many turns and entries that were.
     ///
     /// # Errors
-    /// When the store is away or refuses.
-    pub async fn apply_forgotten(&self) -> Result<u64, StoreError> {
+    /// When the store is away or refuses, and when the list, or a line of it, cannot be read: that is
+    /// never taken for a list of nobody.
+    pub async fn apply_forgotten(&self) -> Result<u64, MemoryError> {
+        if let Some(reason) = self.keeping().list_unread() {
+            return Err(MemoryError::Unread(reason));
+        }
         // What is left there is told to no store: the list is asked before.
         let _ = self.forget_again_in_journal().await;
-        self.forget_again_in_stores().await
+        let told = self.forget_again_in_stores().await;
+        let found = told.map_err(|error| match error {
+            StoreError::Refused { .. } => MemoryError::Refused(error),
+            _ => MemoryError::Later(error),
+        })?;
+        match self.keeping().list_damaged() {
+            0 => Ok(found),
+            lines => Err(MemoryError::Damaged {
+                path: self.keeping().list_path().to_owned(),
+                lines,
+                found,
+            }),
+        }
     }
 
     /// In the journal, if there is anything.
@@ -196,6 +233,11 @@ impl Memory {
             if let Err(error) = done {
                 tracing::warn!(part, %error, "it is forgotten there later");
             }
+        }
+        if told.is_ok()
+            && let Err(error) = parts.store.scrub().await
+        {
+            tracing::warn!(%error, "what was forgotten is overwritten later");
         }
         told
     }

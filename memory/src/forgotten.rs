@@ -1,6 +1,10 @@
 //! The list of the forgotten: who and what must not come back, whatever is restored.
 //!
-//! It says whose words and which turns, until when; never a word of them.
+//! It says whose words and which turns, until when; never a word of them, and no name. Whose they
+//! were is the certificate's hash itself: a restored database, index and journal know people by
+//! nothing else, and one that stood here salted could be found out by whoever has the list and a
+//! hash to try. So it is the one place where the hash of somebody who was forgotten is left, in a
+//! file that only its owner reads.
 
 use std::collections::{BTreeMap, BTreeSet};
 

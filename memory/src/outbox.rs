@@ -3,11 +3,14 @@
 //! A change leaves the outbox only after the index has it. Whoever is killed in between does the
 //! same again, and an index that is told twice holds it once.
 
+use std::collections::HashSet;
+
 use llm::{ChatError, Purpose};
 
 use crate::entry::Entry;
 use crate::index::Point;
 use crate::memory::Parts;
+use crate::person::Person;
 use crate::store::{Change, StoreError};
 use crate::turn::Id;
 
@@ -53,11 +56,15 @@ pub struct Progress {
 
 /// Tells the index about at most `limit` changes, oldest first, and gives how many those were; 0 is
 /// the end. An index that has lost everything is cleared, and the outbox filled with all there is.
+/// What is to be taken out is taken out also while there is no embedder.
 ///
 /// # Errors
 /// [`Stuck`]; the same step can be tried again at any time.
 pub async fn drain(parts: &Parts, limit: usize) -> Result<usize, Stuck> {
     let changes = parts.store.outbox(limit).await.map_err(Stuck::Store)?;
+    if changes.is_empty() {
+        scrub(parts).await;
+    }
     let mut done = 0;
     for changes in changes.chunks(TEXTS) {
         match carry(parts, changes).await {
@@ -66,11 +73,39 @@ pub async fn drain(parts: &Parts, limit: usize) -> Result<usize, Stuck> {
                 relearn(parts).await?;
                 return Ok(done);
             }
+            Err(stuck @ Stuck::Embed(_)) => {
+                take_out(parts).await?;
+                return Err(stuck);
+            }
             other => other?,
         }
         done += changes.len();
     }
     Ok(done)
+}
+
+/// Tells the index of all entries that are to be taken out, which needs no embedder, and has the
+/// store overwrite what it held of them. Any process may do so, also while the assistant runs.
+///
+/// # Errors
+/// [`Stuck`], when the store or the index is away; the outbox keeps what was not done.
+pub async fn take_out(parts: &Parts) -> Result<(), Stuck> {
+    loop {
+        let gone = parts.store.gone(STEP).await.map_err(Stuck::Store)?;
+        if gone.is_empty() {
+            break;
+        }
+        delete(parts, &gone).await?;
+    }
+    scrub(parts).await;
+    Ok(())
+}
+
+/// What is left undone is noted in the store, and done the next time.
+async fn scrub(parts: &Parts) {
+    if let Err(error) = parts.store.scrub().await {
+        tracing::debug!(%error, "what was forgotten is overwritten later");
+    }
 }
 
 /// Has an index that is empty learn everything, if there is anything: it may be new, or of another
@@ -121,24 +156,53 @@ async fn relearn(parts: &Parts) -> Result<u64, Stuck> {
 
 /// Tells the index about some changes, and then the store that it knows them.
 async fn carry(parts: &Parts, changes: &[Change]) -> Result<(), Stuck> {
+    let gone = changes.iter().filter(|change| change.entry.is_none());
+    let gone: Vec<Change> = gone.cloned().collect();
+    delete(parts, &gone).await?;
     let entries: Vec<&Entry> = changes.iter().filter_map(|c| c.entry.as_ref()).collect();
     let (points, without) = points(parts, &entries).await?;
     // An entry that has no vector any more must not be found by an old one either.
-    let gone = changes.iter().filter(|change| change.entry.is_none());
-    let gone = gone.map(|change| (&change.person, change.id));
-    let gone = gone.chain(without.iter().map(|entry| (&entry.person, entry.id)));
-    let mut gone: Vec<_> = gone.collect();
-    gone.sort();
-    for of_person in gone.chunk_by(|a, b| a.0 == b.0) {
+    let without = without.iter().map(|entry| (&entry.person, entry.id));
+    delete_points(parts, without.collect()).await?;
+    if !points.is_empty() {
+        let told: Vec<(Person, Id)> = points.iter().map(|p| (p.person.clone(), p.id)).collect();
+        parts.index.upsert(points).await.map_err(Stuck::Index)?;
+        still_there(parts, &told).await?;
+    }
+    let there = changes.iter().filter(|change| change.entry.is_some());
+    let numbers: Vec<i64> = there.map(|change| change.number).collect();
+    parts.store.settled(&numbers).await.map_err(Stuck::Store)
+}
+
+/// Takes out of the index again what was forgotten while it was being told: whoever forgets may be
+/// another process, which told the index before this one did.
+async fn still_there(parts: &Parts, told: &[(Person, Id)]) -> Result<(), Stuck> {
+    let ids: Vec<Id> = told.iter().map(|(_, id)| *id).collect();
+    let there = parts.store.entries(&ids).await.map_err(Stuck::Store)?;
+    let there: HashSet<Id> = there.iter().map(|entry| entry.id).collect();
+    let gone = told.iter().filter(|(_, id)| !there.contains(id));
+    delete_points(parts, gone.map(|(person, id)| (person, *id)).collect()).await
+}
+
+/// Takes entries out of the index, and then their changes out of the outbox.
+async fn delete(parts: &Parts, gone: &[Change]) -> Result<(), Stuck> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let points = gone.iter().map(|change| (&change.person, change.id));
+    delete_points(parts, points.collect()).await?;
+    let numbers: Vec<i64> = gone.iter().map(|change| change.number).collect();
+    parts.store.settled(&numbers).await.map_err(Stuck::Store)
+}
+
+async fn delete_points(parts: &Parts, mut points: Vec<(&Person, Id)>) -> Result<(), Stuck> {
+    points.sort();
+    for of_person in points.chunk_by(|a, b| a.0 == b.0) {
         let ids: Vec<Id> = of_person.iter().map(|(_, id)| *id).collect();
         let deleted = parts.index.delete(of_person[0].0, &ids).await;
         deleted.map_err(Stuck::Index)?;
     }
-    if !points.is_empty() {
-        parts.index.upsert(points).await.map_err(Stuck::Index)?;
-    }
-    let numbers: Vec<i64> = changes.iter().map(|change| change.number).collect();
-    parts.store.settled(&numbers).await.map_err(Stuck::Store)
+    Ok(())
 }
 
 /// The points of entries, and those entries that the embedder refuses for themselves: they are

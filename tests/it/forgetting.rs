@@ -263,6 +263,25 @@ fn assert_on_the_list(folder: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_forgotten_is_in_no_byte_of_any_file() {
+    let working = Working::over(&[], TempDir::new().unwrap());
+    working.talk().await;
+    let folder = working.folder();
+    assert!(!places(&files(&folder), WORD).is_empty());
+    assert!(!places(&files(&folder), ANN).is_empty());
+    let forgotten = working.memory.forget(everything_of_ann()).await.unwrap();
+    // Both sides of each turn, what was learnt by hand, and what the rules read.
+    assert_eq!((forgotten.turns, forgotten.count), (3, 9));
+    working.arrives().await;
+    // While it works, and when it has ended.
+    assert_nowhere(&files(&folder));
+    assert_on_the_list(&folder);
+    let _home = working.ends().await;
+    assert_nowhere(&files(&folder));
+    assert!(!places(&files(&folder), OTHER).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_forgotten_is_in_no_server_even_if_the_database_was_away() {
     let home = TempDir::new().unwrap();
     let servers = [

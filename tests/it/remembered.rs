@@ -7,6 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use memory::store::{self, Where};
 use memory::{Audience, Id, Person, Place, Turn, Who};
+use sqlx::Connection as _;
 use world::program::{Program, Ran};
 use world::{SMALL_MODEL, scripted};
 
@@ -161,6 +162,33 @@ async fn the_index_is_built_anew_from_the_database() {
     let program = program.with(&[("EMBEDDING_URL", &engine.url())]);
     let done = memory(&program, &["reindex"]).await;
     assert_eq!(printed(&done), "8 entries are in the index\n");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_named() {
+    let program = program().await;
+    let folder = Path::new(&program.file("x", "")).with_file_name("state/memory");
+    let file = format!("sqlite://{}", folder.join("memory.db").display());
+    let mut db = sqlx::SqliteConnection::connect(&file).await.unwrap();
+    let strange = sqlx::raw_sql("UPDATE turns SET place = 'the moon' WHERE name = 'Ben'");
+    strange.execute(&mut db).await.unwrap();
+    db.close().await.unwrap();
+    let saved = memory(&program, &["export", "Ben"]).await;
+    let line = complaint(&saved, 1);
+    assert!(
+        line.contains("column place") && !line.contains("moon"),
+        "{line}"
+    );
+    let saved = memory(&program, &["export", "a1a1"]).await;
+    assert!(printed(&saved).contains("Rufus"), "{saved:?}");
+
+    fs::create_dir(folder.join("forgotten")).unwrap();
+    let again = memory(&program, &["apply-forgotten"]).await;
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert!(
+        again.stderr.contains("nobody knows whom to forget"),
+        "{again:?}"
+    );
 }
 
 #[tokio::test]

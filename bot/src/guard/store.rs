@@ -90,6 +90,14 @@ impl Store for GuardedStore {
         self.ask(Size::One, move |store| store.outbox(limit))
     }
 
+    fn gone(&self, limit: usize) -> Answer<'_, Vec<Change>> {
+        self.ask(Size::Many, move |store| store.gone(limit))
+    }
+
+    fn scrub(&self) -> Answer<'_, ()> {
+        self.ask(Size::Many, |store| store.scrub())
+    }
+
     fn settled<'a>(&'a self, numbers: &'a [i64]) -> Answer<'a, ()> {
         self.ask(Size::One, move |store| store.settled(numbers))
     }

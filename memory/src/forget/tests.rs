@@ -130,6 +130,49 @@ async fn what_another_process_forgets_is_forgotten_here_too() {
     assert_eq!(store.said(), Vec::<String>::new());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_list_that_cannot_be_read_is_no_list_of_nobody() {
+    let home = TempDir::new().unwrap();
+    let list = home.path().join("forgotten");
+    // What no process can read as a file, whoever runs it.
+    fs::create_dir(&list).unwrap();
+    let (memory, store) = scripted::memory(home.path(), ROOM);
+    let there = turn("a1", "there");
+    store.bring_back(there.clone());
+    let told = memory.apply_forgotten().await;
+    assert!(matches!(told, Err(MemoryError::Unread(_))), "{told:?}");
+    assert!(there.sides().iter().all(|side| memory.is_forgotten(side)));
+    let _running = Running::start(memory.clone());
+    memory.remember(turn("b2", "waits"));
+    until(|| on_disk(home.path()).contains("waits")).await;
+    until(|| memory.backlog().store.is_some()).await;
+    assert_eq!(store.said(), ["there"]);
+    // As soon as it can be read, all is as it should be.
+    fs::remove_dir(&list).unwrap();
+    File::in_folder(home.path())
+        .add(&everything_of_ann())
+        .unwrap();
+    until(|| store.said() == ["waits"]).await;
+    assert_eq!(memory.backlog().store, None);
+}
+
+#[tokio::test]
+async fn a_damaged_line_is_told_and_the_others_are_heeded() {
+    let home = TempDir::new().unwrap();
+    fs::write(home.path().join("forgotten"), "0123 damaged\n").unwrap();
+    let list = File::in_folder(home.path());
+    list.add(&everything_of_ann()).unwrap();
+    let (memory, store) = scripted::memory(home.path(), ROOM);
+    store.bring_back(Turn {
+        at: Timestamp::UNIX_EPOCH,
+        ..turn("a1", "gone")
+    });
+    let told = memory.apply_forgotten().await;
+    let damaged = matches!(told, Err(MemoryError::Damaged { lines: 1, .. }));
+    assert!(damaged, "{told:?}");
+    assert_eq!(store.said(), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn only_what_is_older_than_the_retention_goes() {
     let home = TempDir::new().unwrap();

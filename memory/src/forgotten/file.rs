@@ -19,7 +19,11 @@ pub(crate) struct File {
 
 /// How much of the file was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Seen(u64);
+pub(crate) struct Seen {
+    bytes: u64,
+    /// Lines among them that could not be read: nobody knows whom they name.
+    pub(crate) damaged: usize,
+}
 
 impl File {
     pub(crate) fn in_folder(folder: &Path) -> Self {
@@ -60,8 +64,12 @@ impl File {
             Err(error) => return Err(error),
         };
         let length = file.metadata()?.len();
-        let from = if length < seen.0 { 0 } else { seen.0 };
-        file.seek(SeekFrom::Start(from))?;
+        let seen = if length < seen.bytes {
+            Seen::default()
+        } else {
+            seen
+        };
+        file.seek(SeekFrom::Start(seen.bytes))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         // A line that another process is just writing is read when it is whole.
@@ -82,7 +90,11 @@ impl File {
         if damaged > 0 {
             tracing::warn!(damaged, "lines of {} cannot be read", self.path.display());
         }
-        Ok((added, Seen(from + whole as u64)))
+        let seen = Seen {
+            bytes: seen.bytes + whole as u64,
+            damaged: seen.damaged + damaged,
+        };
+        Ok((added, seen))
     }
 
     /// The whole list.

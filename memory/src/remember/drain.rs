@@ -32,6 +32,7 @@ impl Memory {
     pub(super) async fn drain(&self, shutdown: &CancellationToken) {
         let work = async {
             // Before anything else is written: a backup may have been restored.
+            self.read_the_list().await;
             let mut journal = self.forget_again_in_journal().await;
             while self.forget_again_in_stores().await.is_err() {
                 tokio::time::sleep(PAUSE).await;
@@ -57,6 +58,18 @@ impl Memory {
         match forgotten {
             Ok(()) => Ok(()),
             Err(_) => self.forget_again_in_journal().await,
+        }
+    }
+
+    /// Until it is known who is forgotten; meanwhile what people say waits in the journal.
+    async fn read_the_list(&self) {
+        while let Some(reason) = self.keeping().list_unread() {
+            self.keeping().store_fares(Some(reason));
+            tokio::time::sleep(PAUSE).await;
+            self.keeping().news();
+            if self.keeping().list_unread().is_none() {
+                self.keeping().store_fares(None);
+            }
         }
     }
 

@@ -57,6 +57,8 @@ struct Listed {
     seen: Seen,
     /// What this process added since it last looked.
     own: Vec<Forget>,
+    /// Why the file was never read yet: nobody knows whom it names.
+    unread: Option<String>,
 }
 
 impl Keeping {
@@ -65,8 +67,11 @@ impl Keeping {
     pub(crate) fn new(folder: &Path, most: u64) -> Self {
         let (line, items) = super::line();
         let file = File::in_folder(folder);
+        let mut unread = None;
         let (list, seen) = file.load().unwrap_or_else(|error| {
-            tracing::error!(%error, "the list of the forgotten cannot be read: {}", file.path().display());
+            let path = file.path().display();
+            tracing::error!(%error, "the list of the forgotten cannot be read: {path}");
+            unread = Some(format!("{path} cannot be read: {error}"));
             Default::default()
         });
         Self {
@@ -80,6 +85,7 @@ impl Keeping {
                 list,
                 seen,
                 own: Vec::new(),
+                unread,
             })),
             file,
             owed: Mutex::default(),
@@ -126,6 +132,17 @@ impl Keeping {
         look(&locked(&self.list).list)
     }
 
+    /// Why the list was never read yet. Until it is, nothing from any store may be recalled, and
+    /// none is told anything.
+    pub(crate) fn list_unread(&self) -> Option<String> {
+        locked(&self.list).unread.clone()
+    }
+
+    /// Lines of the list that cannot be read.
+    pub(crate) fn list_damaged(&self) -> usize {
+        locked(&self.list).seen.damaged
+    }
+
     /// Adds to the list, here at once and on the disk before this returns.
     pub(crate) async fn note(&self, what: &Forget) -> std::io::Result<()> {
         if matches!(what, Forget::Before(_)) {
@@ -156,6 +173,7 @@ impl Keeping {
                 of_others.iter().for_each(|what| listed.list.add(what));
                 // What is not in the file yet is there at the next look.
                 listed.own = own;
+                listed.unread = None;
                 of_others
             }
             Err(error) => {

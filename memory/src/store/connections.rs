@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sqlx::AnyConnection;
 use sqlx::error::Error;
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::place::{Dialect, Door};
@@ -31,12 +31,21 @@ const TRIES: u32 = 100;
 ///
 /// The log of changes lies beside the file, so that readers and a writer do not wait for each
 /// other; what is committed outlives the process, and the last moments may be lost only when the
-/// computer loses its power. What is forgotten is overwritten. A log that grew is cut again.
+/// computer loses its power. What is taken out is overwritten where it stood; for its copies see
+/// [`Connections::scrub`]. A log that grew is cut again.
 const FILE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
      PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 4194304; PRAGMA cache_size = -16384";
 
 /// How each connection to a server begins. A statement whose caller gave up ends as well.
 const SERVER_SETTINGS: &str = "SET application_name = 'mumble-ai'; SET statement_timeout = '60s'";
+
+/// Notes in the file itself, by the number that SQLite leaves to its user, that something was taken
+/// out; so it is known to whoever opens the file next, also after a crash.
+const TRACES: &str = "PRAGMA user_version = 1";
+const NO_TRACES: &str = "PRAGMA user_version = 0";
+
+/// Writes a file anew. What others said is not written into a folder for temporary files meanwhile.
+const WRITE_ANEW: &str = "PRAGMA temp_store = MEMORY; VACUUM; PRAGMA temp_store = DEFAULT";
 
 /// The connections to one database.
 #[derive(Debug)]
@@ -126,16 +135,17 @@ impl Connections {
         Ok(())
     }
 
-    /// Has what was forgotten leave the log of changes as well, which lies beside the file. A
-    /// server does that by itself, in its own time. Where somebody still reads it is done next time.
-    pub(super) async fn wipe(&self) {
-        if self.door.dialect == Dialect::Sqlite
-            && let Ok(mut work) = self.read().await
-        {
-            let cut = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)");
-            let done = cut.execute(&mut work.db).await;
-            let _ = work.finish(done).await;
+    /// Has what was taken out leave the last byte of the file, and of the log of changes beside it:
+    /// when pages of a file are filled anew, copies of rows stay behind in the unused part of a page,
+    /// and nothing overwrites those but writing the file anew. A server does that by itself, in its
+    /// own time.
+    pub(super) async fn scrub(&self) -> Result<(), StoreError> {
+        if self.door.dialect == Dialect::Postgres {
+            return Ok(());
         }
+        let mut work = self.read().await?;
+        let done = written_anew(&mut work.db).await;
+        work.finish(done).await
     }
 
     /// An idle connection that still answers.
@@ -212,6 +222,31 @@ impl Work<'_> {
             Err(error) => Err(trouble(&self.home.door, &error)),
         }
     }
+}
+
+/// Notes that the bytes of what this work takes out may stay until [`Connections::scrub`].
+pub(super) async fn note_traces(dialect: Dialect, db: &mut AnyConnection) -> Result<(), Error> {
+    if dialect == Dialect::Sqlite {
+        sqlx::raw_sql(TRACES).execute(db).await?;
+    }
+    Ok(())
+}
+
+async fn written_anew(db: &mut AnyConnection) -> Result<(), Error> {
+    let traces: i64 = sqlx::query_scalar("PRAGMA user_version")
+        .fetch_one(&mut *db)
+        .await?;
+    if traces == 0 {
+        return Ok(());
+    }
+    sqlx::raw_sql(WRITE_ANEW).execute(&mut *db).await?;
+    let cut = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)");
+    let busy: i64 = cut.fetch_one(&mut *db).await?.try_get(0)?;
+    // Where somebody still reads what was, it is done the next time.
+    if busy == 0 {
+        sqlx::raw_sql(NO_TRACES).execute(db).await?;
+    }
+    Ok(())
 }
 
 fn is_busy(error: &Error) -> bool {

@@ -180,10 +180,8 @@ impl Store for Sql {
     fn forget<'a>(&'a self, what: &'a Forget) -> BoxFuture<'a, Result<Forgotten, StoreError>> {
         Box::pin(async move {
             let mut work = self.connections.write().await?;
-            let done = forget::forget(&mut work.db, what).await;
-            let forgotten = work.finish(done).await?;
-            self.connections.wipe().await;
-            Ok(forgotten)
+            let done = forget::forget(self.connections.door.dialect, &mut work.db, what).await;
+            work.finish(done).await
         })
     }
 
@@ -195,10 +193,23 @@ impl Store for Sql {
         })
     }
 
+    fn scrub(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.connections.scrub())
+    }
+
+    fn gone(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Change>, StoreError>> {
+        Box::pin(async move {
+            let mut work = self.connections.read().await?;
+            let done = outbox::gone(&mut work.db, limit).await;
+            work.finish(done).await
+        })
+    }
+
     fn settled<'a>(&'a self, numbers: &'a [i64]) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             let mut work = self.connections.write().await?;
-            let done = outbox::settled(&mut work.db, numbers).await;
+            let dialect = self.connections.door.dialect;
+            let done = outbox::settled(dialect, &mut work.db, numbers).await;
             work.finish(done).await
         })
     }

@@ -42,10 +42,12 @@ pub(super) fn trouble(door: &Door, error: &Error) -> StoreError {
         Error::Configuration(_) => StoreError::Refused {
             reason: format!("the address of the database {name} does not make sense"),
         },
-        Error::ColumnDecode { index, .. } => unavailable(
-            door,
-            &format!("a row holds something strange in {index}: somebody else wrote it"),
-        ),
+        // The database is well, and asking again changes nothing.
+        Error::ColumnDecode { index, .. } => StoreError::Refused {
+            reason: format!(
+                "the database {name}: a row cannot be read, for this program never writes what stands in its column {index}: mend it, or restore a backup"
+            ),
+        },
         Error::Protocol(_) => {
             unavailable(door, "what answers there does not speak as Postgres does")
         }

@@ -29,6 +29,17 @@ const CONNECTIONS: u32 = 2;
 /// A vector of 384 numbers has 768 bytes; in pages of this size twenty lie together.
 const PAGE: u32 = 16_384;
 
+/// A file up to this size is written anew whenever something was taken out of it, in bytes: it takes
+/// a fifth of a second. A larger one is when a person was, or everything; a point says whose it is
+/// and how what was said lies among other texts, and holds no word.
+const SMALL: i64 = 32 << 20;
+
+/// Notes in the file itself, by the number that SQLite leaves to its user, that something was taken
+/// out of it: copies may be left in the unused parts of its pages until it is written anew.
+const TRACES: &str = "PRAGMA user_version = 1";
+const NO_TRACES: &str = "PRAGMA user_version = 0";
+const WRITE_ANEW: &str = "PRAGMA temp_store = MEMORY; VACUUM; PRAGMA temp_store = DEFAULT";
+
 /// Rows that may wait between the thread of the database and us.
 const ROWS_WAITING: usize = 1_024;
 
@@ -174,26 +185,33 @@ impl File {
         let pool = self.pool().await?;
         let written = async {
             let mut change = pool.begin_with("BEGIN IMMEDIATE").await?;
+            let mut gone = 0;
             for id in ids {
-                delete_one(&mut change, person, *id).await?;
+                gone += delete_one(&mut change, person, *id).await?;
             }
-            change.commit().await?;
-            wipe(pool).await
+            note_traces(&mut change, gone).await?;
+            change.commit().await
         };
-        written.await.map_err(|error| self.told(&error))
+        written.await.map_err(|error| self.told(&error))?;
+        scrub(pool, Scrub::IfSmall).await;
+        Ok(())
     }
 
     /// Takes everything of a person out.
     pub(super) async fn delete_person(&self, person: &Person) -> Result<(), StoreError> {
         let pool = self.pool().await?;
         let deleted = async {
-            sqlx::query("DELETE FROM points WHERE person = ?")
+            let mut change = pool.begin_with("BEGIN IMMEDIATE").await?;
+            let gone = sqlx::query("DELETE FROM points WHERE person = ?")
                 .bind(person.as_str())
-                .execute(pool)
+                .execute(&mut *change)
                 .await?;
-            wipe(pool).await
+            note_traces(&mut change, gone.rows_affected()).await?;
+            change.commit().await
         };
-        deleted.await.map_err(|error| self.told(&error))
+        deleted.await.map_err(|error| self.told(&error))?;
+        scrub(pool, Scrub::Always).await;
+        Ok(())
     }
 
     /// Takes everything out; the next vectors may be of any length.
@@ -201,16 +219,18 @@ impl File {
         let pool = self.pool().await?;
         let cleared = async {
             let mut change = pool.begin_with("BEGIN IMMEDIATE").await?;
-            sqlx::query("DELETE FROM points")
+            let gone = sqlx::query("DELETE FROM points")
                 .execute(&mut *change)
                 .await?;
             sqlx::query("UPDATE about SET dimensions = NULL")
                 .execute(&mut *change)
                 .await?;
-            change.commit().await?;
-            wipe(pool).await
+            note_traces(&mut change, gone.rows_affected()).await?;
+            change.commit().await
         };
-        cleared.await.map_err(|error| self.told(&error))
+        cleared.await.map_err(|error| self.told(&error))?;
+        scrub(pool, Scrub::Always).await;
+        Ok(())
     }
 
     /// How many points there are.
@@ -270,24 +290,65 @@ impl File {
     }
 }
 
-/// Has what was taken out leave the log of changes as well, which lies beside the file. Where
-/// somebody still reads it, that is done the next time.
-async fn wipe(pool: &SqlitePool) -> Result<(), sqlx::Error> {
-    let cut = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)");
-    cut.execute(pool).await.map(drop)
+/// When a file is written anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scrub {
+    /// Up to [`SMALL`].
+    IfSmall,
+    Always,
+}
+
+async fn note_traces(change: &mut SqliteConnection, gone: u64) -> Result<(), sqlx::Error> {
+    if gone > 0 {
+        sqlx::raw_sql(TRACES).execute(change).await?;
+    }
+    Ok(())
+}
+
+/// Has what was taken out leave the last byte of the file, and of the log of changes beside it.
+/// What cannot be done now is noted in the file, and done the next time.
+async fn scrub(pool: &SqlitePool, how: Scrub) {
+    if let Err(error) = written_anew(pool, how).await {
+        tracing::debug!(%error, "what was taken out of the vectors is overwritten later");
+    }
+}
+
+async fn written_anew(pool: &SqlitePool, how: Scrub) -> Result<(), sqlx::Error> {
+    let mut db = pool.acquire().await?;
+    let traces: i64 = sqlx::query_scalar("PRAGMA user_version")
+        .fetch_one(&mut *db)
+        .await?;
+    if traces == 0 {
+        return Ok(());
+    }
+    let pages: i64 = sqlx::query_scalar("PRAGMA page_count")
+        .fetch_one(&mut *db)
+        .await?;
+    let anew = how == Scrub::Always || pages * i64::from(PAGE) <= SMALL;
+    if anew {
+        sqlx::raw_sql(WRITE_ANEW).execute(&mut *db).await?;
+    }
+    let cut: (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
+        .fetch_one(&mut *db)
+        .await?;
+    // Where somebody still reads what was, it is done the next time.
+    if anew && cut.0 == 0 {
+        sqlx::raw_sql(NO_TRACES).execute(&mut *db).await?;
+    }
+    Ok(())
 }
 
 async fn delete_one(
     change: &mut SqliteConnection,
     person: &Person,
     id: Id,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM points WHERE person = ? AND id = ?")
+) -> Result<u64, sqlx::Error> {
+    let deleted = sqlx::query("DELETE FROM points WHERE person = ? AND id = ?")
         .bind(person.as_str())
         .bind(id.to_string())
         .execute(change)
-        .await
-        .map(drop)
+        .await?;
+    Ok(deleted.rows_affected())
 }
 
 fn names(row: &SqliteRow) -> Option<(Id, Audience)> {

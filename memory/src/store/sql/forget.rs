@@ -4,20 +4,39 @@ use jiff::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::error::Error;
 
+use super::super::connections::note_traces;
+use super::super::place::Dialect;
 use super::super::rows::{self, Statement};
 use super::super::{Forget, Forgotten};
 use super::{AT_ONCE, count, outbox};
 use crate::person::Person;
 use crate::turn::Id;
 
+/// From so many entries on, their words are taken out of SQLite's index of words all at once: one
+/// by one, each word of each entry is looked up and its page written anew, which took 20,000 entries
+/// a quarter of a minute.
+const MANY: usize = 100;
+
+/// Words are marked as gone, and the marks and what they mark dropped by merging the whole index.
+const MARK_WORDS: &str = "INSERT INTO words (words, rank) VALUES ('secure-delete', 0)";
+const MERGE_WORDS: &str = "INSERT INTO words (words) VALUES ('optimize')";
+const OVERWRITE_WORDS: &str = "INSERT INTO words (words, rank) VALUES ('secure-delete', 1)";
+
 /// Forgets, and has the index told.
-pub(super) async fn forget(db: &mut AnyConnection, what: &Forget) -> Result<Forgotten, Error> {
+pub(super) async fn forget(
+    dialect: Dialect,
+    db: &mut AnyConnection,
+    what: &Forget,
+) -> Result<Forgotten, Error> {
     let mut forgotten = Forgotten::default();
+    let mut besides = 0;
     match what {
         Forget::Turns(person, turns) => {
             for turns in turns.chunks(AT_ONCE) {
                 let doomed = Doomed::turns(person, turns);
-                doomed.forget(db, Return::Never, &mut forgotten).await?;
+                doomed
+                    .forget(dialect, db, Return::Never, &mut forgotten)
+                    .await?;
             }
         }
         Forget::Entries(person, entries) => {
@@ -27,37 +46,43 @@ pub(super) async fn forget(db: &mut AnyConnection, what: &Forget) -> Result<Forg
         }
         Forget::Since(person, from, until) => {
             let doomed = Doomed::since(person, *from, *until);
-            doomed.forget(db, Return::Never, &mut forgotten).await?;
+            doomed
+                .forget(dialect, db, Return::Never, &mut forgotten)
+                .await?;
         }
         Forget::Person(person, until) => {
             let doomed = Doomed::person(person, *until);
-            doomed.forget(db, Return::Never, &mut forgotten).await?;
-            doomed.run(db, UNSEEN).await?;
             doomed
-                .run(
-                    db,
-                    "DELETE FROM people WHERE person = $1 AND last_seen <= $2",
-                )
+                .forget(dialect, db, Return::Never, &mut forgotten)
                 .await?;
+            let gone = "DELETE FROM people WHERE person = $1 AND last_seen <= $2";
+            besides += doomed.run(db, UNSEEN).await?;
+            besides += doomed.run(db, gone).await?;
             doomed.run(db, AS_NEW).await?;
         }
         Forget::Before(moment) => {
             let doomed = Doomed::before(*moment);
             doomed.run(db, STILL_DUE).await?;
-            doomed.forget(db, Return::Welcome, &mut forgotten).await?;
+            doomed
+                .forget(dialect, db, Return::Welcome, &mut forgotten)
+                .await?;
             doomed
                 .run(db, "DELETE FROM forgotten WHERE at < $1")
                 .await?;
-            doomed.run(db, UNHEARD_OF).await?;
+            besides += doomed.run(db, UNHEARD_OF).await?;
         }
         Forget::Everything(until) => {
             let doomed = Doomed::everything(*until);
-            doomed.forget(db, Return::Never, &mut forgotten).await?;
             doomed
-                .run(db, "DELETE FROM people WHERE last_seen <= $1")
+                .forget(dialect, db, Return::Never, &mut forgotten)
                 .await?;
+            let gone = "DELETE FROM people WHERE last_seen <= $1";
+            besides += doomed.run(db, gone).await?;
             doomed.run(db, ALL_AS_NEW).await?;
         }
+    }
+    if forgotten.turns + forgotten.count + besides > 0 {
+        note_traces(dialect, db).await?;
     }
     Ok(forgotten)
 }
@@ -162,6 +187,7 @@ impl Doomed {
     /// turns; the others are summed up anew.
     async fn forget(
         &self,
+        dialect: Dialect,
         db: &mut AnyConnection,
         again: Return,
         forgotten: &mut Forgotten,
@@ -177,8 +203,13 @@ impl Doomed {
             "SELECT id FROM ({gone}) AS gone LIMIT {}",
             count(left)
         ));
-        for row in named.fetch_all(&mut *db).await? {
-            forgotten.entries.push(rows::id(&row, "id")?);
+        let named = named.fetch_all(&mut *db).await?;
+        for row in &named {
+            forgotten.entries.push(rows::id(row, "id")?);
+        }
+        let at_once = dialect == Dialect::Sqlite && named.len() >= MANY;
+        if at_once {
+            sqlx::raw_sql(MARK_WORDS).execute(&mut *db).await?;
         }
         self.run(db, &outbox::put_all(&format!("id IN ({gone})")))
             .await?;
@@ -190,6 +221,11 @@ impl Doomed {
         forgotten.count += self
             .run(db, &format!("DELETE FROM entries WHERE id IN ({gone})"))
             .await?;
+        if at_once {
+            for step in [MERGE_WORDS, OVERWRITE_WORDS] {
+                sqlx::raw_sql(step).execute(&mut *db).await?;
+            }
+        }
         if again == Return::Never {
             self.run(
                 db,

@@ -6,6 +6,8 @@ use sqlx::any::AnyRow;
 use sqlx::error::Error;
 
 use super::super::Change;
+use super::super::connections::note_traces;
+use super::super::place::Dialect;
 use super::super::rows::{self, ENTRY};
 use super::{AT_ONCE, count, find};
 use crate::person::Person;
@@ -32,12 +34,24 @@ pub(super) fn put_all(which: &str) -> String {
     )
 }
 
+/// Of changes, those whose entry is there no more.
+const GONE: &str = "NOT EXISTS (SELECT 1 FROM entries WHERE entries.id = outbox.entry)";
+
 /// Changes, oldest first.
 pub(super) async fn waiting(db: &mut AnyConnection, limit: usize) -> Result<Vec<Change>, Error> {
+    changes(db, "true", limit).await
+}
+
+/// Entries that are to be taken out, oldest change first.
+pub(super) async fn gone(db: &mut AnyConnection, limit: usize) -> Result<Vec<Change>, Error> {
+    changes(db, GONE, limit).await
+}
+
+async fn changes(db: &mut AnyConnection, which: &str, limit: usize) -> Result<Vec<Change>, Error> {
     let waiting = rows::statement(format!(
         "SELECT outbox.number, outbox.entry, outbox.person AS whose, {ENTRY}
          FROM outbox LEFT JOIN entries ON entries.id = outbox.entry
-         ORDER BY outbox.number LIMIT $1"
+         WHERE {which} ORDER BY outbox.number LIMIT $1"
     ));
     let rows = waiting.bind(count(limit)).fetch_all(db).await?;
     let change = |row: &AnyRow| {
@@ -53,16 +67,27 @@ pub(super) async fn waiting(db: &mut AnyConnection, limit: usize) -> Result<Vec<
 }
 
 /// These were learnt.
-pub(super) async fn settled(db: &mut AnyConnection, numbers: &[i64]) -> Result<(), Error> {
+pub(super) async fn settled(
+    dialect: Dialect,
+    db: &mut AnyConnection,
+    numbers: &[i64],
+) -> Result<(), Error> {
+    let mut taken_out = 0;
     for numbers in numbers.chunks(AT_ONCE) {
-        let mut learnt = rows::statement(format!(
-            "DELETE FROM outbox WHERE number IN ({})",
-            rows::places(1, numbers.len())
-        ));
-        for number in numbers {
-            learnt = learnt.bind(*number);
-        }
-        learnt.execute(&mut *db).await?;
+        let these = format!("number IN ({})", rows::places(1, numbers.len()));
+        let learnt = |which: String| {
+            let learnt = rows::statement(format!("DELETE FROM outbox WHERE {which}"));
+            numbers
+                .iter()
+                .fold(learnt, |learnt, number| learnt.bind(*number))
+        };
+        let gone = learnt(format!("{these} AND {GONE}"));
+        taken_out += gone.execute(&mut *db).await?.rows_affected();
+        learnt(these).execute(&mut *db).await?;
+    }
+    if taken_out > 0 {
+        // Whose entries they were stood here last.
+        note_traces(dialect, db).await?;
     }
     Ok(())
 }

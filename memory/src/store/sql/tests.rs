@@ -77,21 +77,79 @@ async fn many_may_open_a_new_file_at_once() {
 async fn what_is_forgotten_is_in_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let (store, turn) = filled(&folder).await;
-    let there = |word: &str| {
-        std::fs::read_dir(folder.path().join("deep"))
-            .unwrap()
-            .any(|file| {
-                let bytes = std::fs::read(file.unwrap().path()).unwrap();
-                bytes
-                    .windows(word.len())
-                    .any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
-            })
-    };
-    assert!(there("bello"));
+    assert!(there(&folder, "bello"));
     let all = Forget::Person(ann(), turn.at);
     let forgotten = store.forget(&all).await.unwrap();
     assert_eq!((forgotten.turns, forgotten.count), (1, 2));
-    assert!(!there("bello"));
+    store.scrub().await.unwrap();
+    assert!(!there(&folder, "bello"));
+    // Whose it was is told to the index, and then stands nowhere either.
+    assert!(there(&folder, ann().as_str()));
+    settle(&*store).await;
+    drop(store);
+    let again = open(&Where::File(folder.path().join("deep/memory.db"))).unwrap();
+    again.scrub().await.unwrap();
+    assert!(!there(&folder, "a1b2c3d4"));
+}
+
+#[tokio::test]
+async fn many_turns_leave_no_copy_in_any_page() {
+    const EACH: usize = 400;
+    let folder = tempfile::tempdir().unwrap();
+    let (store, first) = filled(&folder).await;
+    let file = Where::File(folder.path().join("deep/memory.db"));
+    let there_too = Connections::new(Door::new(&file).unwrap());
+    let mut work = there_too.write().await.unwrap();
+    let ben = Person::new("b2b2b2b2b2b2");
+    for number in 0..EACH {
+        // So many words that pages are split again and again, in another order than they lie.
+        let said = format!("lisbon{} and zanzibar{number}", number * 7919 % EACH);
+        let of_ann = turn(&said, "where is that");
+        let of_ben = Turn {
+            who: Who::Known(ben.clone()),
+            ..turn(&format!("reykjavik{number}"), "it is cold there")
+        };
+        let done = record::record(&mut work.db, &ann(), &of_ann).await;
+        done.unwrap();
+        let done = record::record(&mut work.db, &ben, &of_ben).await;
+        done.unwrap();
+    }
+    work.finish(Ok(())).await.unwrap();
+    let all = Forget::Person(ann(), first.at);
+    let forgotten = store.forget(&all).await.unwrap();
+    assert_eq!(forgotten.turns as usize, EACH + 1);
+    settle(&*store).await;
+    store.scrub().await.unwrap();
+    for gone in ["zanzibar", "lisbon", "bello", "a1b2c3d4"] {
+        assert!(!there(&folder, gone), "{gone}");
+    }
+    // And the index of words is whole, and overwrites as before.
+    let terms = ["reykjavik123".to_owned(), "zanzibar7".to_owned()];
+    let found = store.search(about(&ben, &terms)).await.unwrap();
+    assert_eq!(found.len(), 1);
+    let mut work = there_too.read().await.unwrap();
+    let whole = "INSERT INTO words (words, rank) VALUES ('integrity-check', 1)";
+    let done = sqlx::raw_sql(whole).execute(&mut work.db).await;
+    work.finish(done).await.unwrap();
+}
+
+/// Whether any file of a folder holds a word.
+fn there(folder: &tempfile::TempDir, word: &str) -> bool {
+    let files = std::fs::read_dir(folder.path().join("deep")).unwrap();
+    let mut all = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
+    all.any(|bytes| {
+        bytes
+            .to_ascii_lowercase()
+            .windows(word.len())
+            .any(|part| part == word.as_bytes())
+    })
+}
+
+/// As the index does that learns everything.
+async fn settle(store: &dyn Store) {
+    let changes = store.outbox(10_000).await.unwrap();
+    let numbers: Vec<i64> = changes.iter().map(|change| change.number).collect();
+    store.settled(&numbers).await.unwrap();
 }
 
 #[tokio::test]

@@ -221,13 +221,18 @@ pub(super) async fn the_outbox_has_the_last_change_of_each_entry(store: &dyn Sto
     let numbers: Vec<_> = before.iter().map(|change| change.number).collect();
     store.settled(&numbers).await.unwrap();
     assert_eq!(store.outbox(99).await.unwrap(), after[6..]);
+    store.record(&said("ann", "since", 9)).await.unwrap();
+    assert_eq!(store.gone(99).await.unwrap(), []);
     forget(store, Forget::Entries(person("ann"), vec![fact.id])).await;
-    let gone = drained(store).await;
+    let gone = store.gone(99).await.unwrap();
     assert_eq!(
         (gone[0].id, &gone[0].entry, &gone[0].person),
         (fact.id, &None, &person("ann"))
     );
     assert_eq!(gone.len(), 1);
+    store.settled(&[gone[0].number]).await.unwrap();
+    store.scrub().await.unwrap();
+    assert_eq!(drained(store).await.len(), 2, "what was said since waits");
 }
 
 pub(super) async fn an_empty_index_is_told_everything(store: &dyn Store) {
