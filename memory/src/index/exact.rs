@@ -44,8 +44,9 @@ const AT_ONCE: usize = 2_000;
 const PIECE: usize = 4_096;
 
 impl Settings {
-    /// Bytes of vectors in memory unless somebody says otherwise: 150,000 of 384 numbers.
-    pub const HELD: usize = 128 << 20;
+    /// Bytes of vectors in memory unless somebody says otherwise: 240,000 of 384 numbers, so that
+    /// somebody who said something a hundred thousand times is still answered in time.
+    pub const HELD: usize = 192 << 20;
 }
 
 /// The index.

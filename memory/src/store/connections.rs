@@ -6,7 +6,7 @@
 //! undoes the work.
 
 use std::sync::{Mutex, Once, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::AnyConnection;
 use sqlx::error::Error;
@@ -19,6 +19,11 @@ use super::{StoreError, layout};
 
 /// Connections at once. Recall, the writer and the work in the background use one each.
 const MOST: usize = 6;
+
+/// A connection that did something so lately is taken for one that still answers: no server ends
+/// and starts again in so short a time, and within one recall to ask each time would be half of all
+/// that is asked.
+const ANSWERS: Duration = Duration::from_millis(50);
 
 /// Between two tries while another process opens the same new file. SQLite itself waits for locks,
 /// but not for this one.
@@ -36,8 +41,10 @@ const TRIES: u32 = 100;
 const FILE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
      PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 4194304; PRAGMA cache_size = -16384";
 
-/// How each connection to a server begins. A statement whose caller gave up ends as well.
-const SERVER_SETTINGS: &str = "SET application_name = 'mumble-ai'; SET statement_timeout = '60s'";
+/// How each connection to a server begins. A statement whose caller gave up ends as well. All of
+/// ours take milliseconds: compiling them, or starting processes that help, would take longer.
+const SERVER_SETTINGS: &str = "SET application_name = 'mumble-ai'; SET statement_timeout = '60s'; \
+     SET jit = off; SET max_parallel_workers_per_gather = 0";
 
 /// Notes in the file itself, by the number that SQLite leaves to its user, that something was taken
 /// out; so it is known to whoever opens the file next, also after a crash.
@@ -51,8 +58,8 @@ const WRITE_ANEW: &str = "PRAGMA temp_store = MEMORY; VACUUM; PRAGMA temp_store 
 #[derive(Debug)]
 pub(super) struct Connections {
     pub(super) door: Door,
-    /// Those that nobody uses, the last used last.
-    idle: Mutex<Vec<AnyConnection>>,
+    /// Those that nobody uses, the last used last, each with when that was.
+    idle: Mutex<Vec<(AnyConnection, Instant)>>,
     room: Semaphore,
 }
 
@@ -150,8 +157,9 @@ impl Connections {
 
     /// An idle connection that still answers.
     async fn idle_one(&self) -> Option<AnyConnection> {
-        let mut db = self.idle().pop()?;
-        if self.door.dialect == Dialect::Sqlite || db.ping().await.is_ok() {
+        let (mut db, used) = self.idle().pop()?;
+        let is_file = self.door.dialect == Dialect::Sqlite;
+        if is_file || used.elapsed() < ANSWERS || db.ping().await.is_ok() {
             return Some(db);
         }
         // The server has ended meanwhile, and with it the others.
@@ -194,11 +202,11 @@ impl Connections {
     fn keep(&self, db: AnyConnection) {
         let mut idle = self.idle();
         if idle.len() < MOST {
-            idle.push(db);
+            idle.push((db, Instant::now()));
         }
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<AnyConnection>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<(AnyConnection, Instant)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -83,7 +83,7 @@ impl Store for Sql {
     fn entries<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>> {
         Box::pin(async move {
             let mut work = self.connections.read().await?;
-            let done = find::entries(&mut work.db, ids).await;
+            let done = find::entries(self.connections.door.dialect, &mut work.db, ids).await;
             work.finish(done).await
         })
     }

@@ -1,9 +1,10 @@
 //! How well and how fast what was said earlier is recalled.
 //!
 //! `cargo bench -p mumble-ai-tests --bench recall` judges the fixed set of conversations with real
-//! vectors, takes the time of recall among 1,000, 10,000 and 100,000 remembered turns, in one
-//! folder and with the real servers, and writes benchmarks/recall.md. With `quality` or `speed` as
-//! an argument it does one of the two and writes nothing.
+//! vectors, takes the time of recall among ever more remembered turns, in one folder and with the
+//! real servers, and writes benchmarks/recall.md. Arguments choose a part of it, and then nothing
+//! is written: `quality` or `speed`, `embedded` or `servers`, and how many turns the person has
+//! (`speed servers 10000` takes the time of one row).
 
 #![expect(
     clippy::print_stderr,
@@ -11,33 +12,68 @@
     reason = "progress and the table are for the person at the terminal"
 )]
 
+mod filled;
 mod quality;
 mod speed;
+mod stores;
 mod table;
 
+use stores::Stores;
 use world::Engines;
+
+/// What is to be measured.
+struct Wanted {
+    quality: bool,
+    speed: bool,
+    stores: Vec<Stores>,
+    /// Turns of the person who asks; none for every size.
+    turns: Option<usize>,
+}
 
 #[tokio::main]
 async fn main() {
-    let wanted = |what: &str| {
-        let mut known = std::env::args().filter(|word| ["quality", "speed"].contains(&&**word));
-        known.next().is_none_or(|word| word == what)
-    };
+    let wanted = Wanted::of(std::env::args().skip(1));
     let ollama = Engines::shared().ollama();
-    let qualities = if wanted("quality") {
-        quality::measure(ollama).await
-    } else {
-        Vec::new()
-    };
-    let speeds = if wanted("speed") {
-        speed::measure(ollama).await
+    let mut qualities = Vec::new();
+    if wanted.quality {
+        for stores in &wanted.stores {
+            qualities.push(quality::measure(ollama, *stores).await);
+        }
+    }
+    let speeds = if wanted.speed {
+        speed::measure(ollama, &wanted.stores, wanted.turns).await
     } else {
         Vec::new()
     };
     let table = table::table(&qualities, &speeds);
     println!("{table}");
-    if wanted("quality") && wanted("speed") {
+    if wanted.is_everything() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../benchmarks/recall.md");
         std::fs::write(path, table).expect("benchmarks/ is there");
+    }
+}
+
+impl Wanted {
+    fn of(words: impl Iterator<Item = String>) -> Self {
+        let words: Vec<String> = words.collect();
+        let has = |word: &str| words.iter().any(|one| one == word);
+        let stores: Vec<_> = Stores::BOTH
+            .into_iter()
+            .filter(|stores| has(stores.word()))
+            .collect();
+        Self {
+            quality: has("quality") || !has("speed"),
+            speed: has("speed") || !has("quality"),
+            stores: if stores.is_empty() {
+                Stores::BOTH.to_vec()
+            } else {
+                stores
+            },
+            turns: words.iter().find_map(|word| word.parse().ok()),
+        }
+    }
+
+    fn is_everything(&self) -> bool {
+        self.quality && self.speed && self.stores == Stores::BOTH && self.turns.is_none()
     }
 }

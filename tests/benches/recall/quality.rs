@@ -3,37 +3,25 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use memory::{Memory, Parts};
-use tempfile::TempDir;
+use memory::Memory;
 use world::remembered::{self, Part, Score, Set};
 
-use crate::speed::Servers;
+use crate::stores::Stores;
 
 /// How the set fared with some stores.
 #[derive(Debug)]
 pub(crate) struct Quality {
-    pub(crate) stores: &'static str,
+    pub(crate) stores: Stores,
     pub(crate) scores: BTreeMap<Part, Score>,
 }
 
-pub(crate) async fn measure(ollama: &str) -> Vec<Quality> {
-    let folder = TempDir::new().expect("a folder can be made");
-    let parts = remembered::embedded(folder.path(), remembered::packaged(ollama));
-    let embedded = judge("in one folder", parts, &folder).await;
-    let folder = TempDir::new().expect("a folder can be made");
-    let servers = Servers::start(folder.path());
-    let parts = servers.parts(remembered::packaged(ollama));
-    vec![
-        embedded,
-        judge("Postgres, Redis, Chroma", parts, &folder).await,
-    ]
-}
-
-async fn judge(stores: &'static str, parts: Parts, folder: &TempDir) -> Quality {
+pub(crate) async fn measure(ollama: &str, stores: Stores) -> Quality {
+    let opened = stores.open(remembered::packaged(ollama));
     let now = Timestamp::now();
     let set = Set::fixed();
-    let settings = remembered::settings(folder.path());
-    set.fill(&parts, settings.clone(), now).await;
-    let scores = set.judge(&Memory::new(parts, settings), now).await;
+    let settings = remembered::settings(opened.folder.path());
+    set.fill(&opened.parts, settings.clone(), now).await;
+    let memory = Memory::new(opened.parts.clone(), settings);
+    let scores = set.judge(&memory, now).await;
     Quality { stores, scores }
 }

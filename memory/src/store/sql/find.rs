@@ -8,7 +8,7 @@ use sqlx::error::Error;
 use super::super::place::Dialect;
 use super::super::rows::{self, ENTRY, Statement};
 use super::super::{Filter, Words};
-use super::{AT_ONCE, count};
+use super::count;
 use crate::entry::{Entry, Kind};
 use crate::person::{Company, Person};
 use crate::turn::Id;
@@ -30,6 +30,10 @@ const PERSON_MARK: usize = 8;
 /// So many times the entries that are asked for are looked up in SQLite, best first: another person
 /// whose mark is the same, one in thousands of millions, takes none of the places.
 const RANKED_OVER: usize = 4;
+
+/// Entries of one word that are looked at in Postgres, oldest first. A word that more hold tells next
+/// to nothing about any of them, and each of them takes a microsecond.
+const MOST_HOLDERS: usize = 3_000;
 
 /// The best entries that hold some of the words.
 pub(super) async fn search(
@@ -98,36 +102,38 @@ fn in_sqlite(asked: &Words<'_>, words: &[String], told: &str) -> Statement {
 /// Postgres' own ranks do not know that a rare word says more than a frequent one, so the same
 /// formula stands here: Okapi BM25 with its usual k1 = 1.2 and b = 0.75. No word counts twice in
 /// one text.
+///
+/// The limit on each word also fences off who reads its entries: knowing of the person too, the
+/// server would first gather everything of theirs, once for each word, which takes longer than all
+/// the rest.
 fn in_postgres(asked: &Words<'_>, words: &[String], told: &str) -> Statement {
-    let values: Vec<_> = (3..)
-        .take(words.len())
-        .map(|n| format!("(${n}::tsquery)"))
-        .collect();
-    let mut statement = rows::statement(format!(
+    // All in one value, so that questions of any length are one statement, planned once.
+    let quoted: Vec<_> = words.iter().map(|word| format!("'{word}'")).collect();
+    rows::statement(format!(
         "WITH hits AS MATERIALIZED (
-             SELECT entries.number, entries.at, asked.word, length(entries.words) AS size
-             FROM (VALUES {}) AS asked (word) JOIN entries ON entries.words @@ asked.word
+             SELECT asked.place, entries.number, entries.at, entries.size
+             FROM unnest(string_to_array($3, ' ')) WITH ORDINALITY AS asked (word, place)
+             CROSS JOIN LATERAL (
+                 SELECT number, person, audience, at, length(words)::float8 AS size
+                 FROM entries WHERE words @@ asked.word::tsquery LIMIT $4) AS entries
              WHERE entries.person = $1 {told}),
          word AS (
-             SELECT hits.word, ln(1 + (SELECT count(*) FROM hits) / count(*)::float8) AS weight
-             FROM hits GROUP BY hits.word),
-         usual AS (SELECT avg(size)::float8 AS size FROM hits),
+             SELECT place, ln(1 + sum(count(*)) OVER () / count(*)::float8) AS weight
+             FROM hits GROUP BY place),
+         usual AS (SELECT avg(size) AS size FROM hits),
          best AS (
              SELECT hits.number, hits.at,
                  sum(word.weight * 2.2 / (1 + 1.2 * (0.25 + 0.75 * hits.size / usual.size)))
                      AS score
-             FROM hits JOIN word ON word.word = hits.word, usual
+             FROM hits JOIN word ON word.place = hits.place, usual
              GROUP BY hits.number, hits.at ORDER BY score DESC, hits.at DESC LIMIT $2)
          SELECT {ENTRY}, best.score FROM best JOIN entries ON entries.number = best.number
-         ORDER BY best.score DESC, best.at DESC",
-        values.join(", ")
+         ORDER BY best.score DESC, best.at DESC"
     ))
     .bind(rows::key(asked.person))
-    .bind(count(asked.limit));
-    for word in words {
-        statement = statement.bind(format!("'{word}'"));
-    }
-    statement
+    .bind(count(asked.limit))
+    .bind(quoted.join(" "))
+    .bind(count(MOST_HOLDERS))
 }
 
 /// The words by which an entry is found, as they stand in its row.
@@ -157,19 +163,25 @@ fn marked<'a>(person: &Person, words: impl Iterator<Item = &'a str>, most: usize
 }
 
 /// These entries.
-pub(super) async fn entries(db: &mut AnyConnection, ids: &[Id]) -> Result<Vec<Entry>, Error> {
-    let mut found = Vec::new();
-    for ids in ids.chunks(AT_ONCE) {
-        let mut some = rows::statement(format!(
-            "SELECT {ENTRY} FROM entries WHERE id IN ({})",
-            rows::places(1, ids.len())
-        ));
-        for id in ids {
-            some = some.bind(id.to_string());
-        }
-        found.extend(listed(db, some).await?);
+pub(super) async fn entries(
+    dialect: Dialect,
+    db: &mut AnyConnection,
+    ids: &[Id],
+) -> Result<Vec<Entry>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(found)
+    let ids: Vec<_> = ids.iter().map(Id::to_string).collect();
+    // All in one value: however many they are, it is one statement, planned once.
+    let (names, value) = match dialect {
+        Dialect::Sqlite => (
+            "IN (SELECT value FROM json_each($1))",
+            format!("[\"{}\"]", ids.join("\",\"")),
+        ),
+        Dialect::Postgres => ("= ANY (string_to_array($1, ' '))", ids.join(" ")),
+    };
+    let some = rows::statement(format!("SELECT {ENTRY} FROM entries WHERE id {names}"));
+    listed(db, some.bind(value)).await
 }
 
 /// Entries of a person, by what they are.
