@@ -208,9 +208,14 @@ async fn what_was_told_aloud_is_used_in_the_next_session_after_a_restart() {
         panic!("one turn was said: {}", all.turns.len())
     };
     assert!(holds_the_fact(&turn.said), "{}", turn.said);
-    assert_eq!(
+    // The sentence after the last one that is heard may be made and never said.
+    let (kept, made) = (
         question::words(&turn.heard),
-        question::words(&spoken(&engines[1]))
+        question::words(&spoken(&engines[1])),
+    );
+    assert!(
+        !kept.is_empty() && made.starts_with(&kept),
+        "{kept:?}: {made:?}"
     );
     let fact = all.entries.iter().find(|entry| entry.kind == Kind::Fact);
     let fact = fact.expect("it was learnt");
