@@ -49,6 +49,8 @@ mod health;
 pub mod stores;
 mod report;
 mod discreet;
+#[cfg(test)]
+mod scripted;
 
 pub use app::{run, run_with};
 pub use config::Config;

@@ -198,3 +198,6 @@ impl Past {
         self.edition.fetch_add(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

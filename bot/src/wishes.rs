@@ -287,3 +287,6 @@ fn list(known: &[Entry]) -> String {
     }
     list
 }
+
+#[cfg(test)]
+mod tests;

@@ -246,3 +246,6 @@ fn room(place: &Place) -> Option<String> {
         Place::Private(Who::Visitor(_)) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
