@@ -131,7 +131,7 @@ mod tests {
         ahead.read_again(first.clone());
         reads(&[vec![first.clone()]]).await;
         ahead.read(ready(beginning.clone()));
-        reads(&[beginning.clone()]).await;
+        reads(std::slice::from_ref(&beginning)).await;
         ahead.stop();
         reads(&[]).await;
         ahead.read_again(first);

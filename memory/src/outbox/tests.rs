@@ -232,8 +232,9 @@ async fn found(parts: &Parts, text: &str) -> Option<Id> {
 
 #[tokio::test]
 async fn wherever_somebody_is_killed_nothing_is_lost_and_nothing_is_there_twice() {
-    // Embedding, taking out and putting in: each dies before and after.
-    for dies_at in 1..=6 {
+    // Taking out, embedding and putting in: each dies before and after. What was taken out leaves
+    // the outbox by itself.
+    for (dies_at, left) in (1..=6).zip([2, 2, 1, 1, 1, 1]) {
         let House {
             parts,
             fate,
@@ -250,10 +251,10 @@ async fn wherever_somebody_is_killed_nothing_is_lost_and_nothing_is_there_twice(
         fate.dies_at.store(dies_at, Ordering::SeqCst);
         let killed = tokio::time::timeout(Duration::from_millis(500), drain(&parts, 100)).await;
         assert!(killed.is_err(), "nobody was killed at call {dies_at}");
-        assert_eq!(parts.store.outbox(100).await.unwrap().len(), 2);
+        assert_eq!(parts.store.outbox(100).await.unwrap().len(), left);
 
         fate.dies_at.store(0, Ordering::SeqCst);
-        assert_eq!(drain(&parts, 100).await, Ok(2));
+        assert_eq!(drain(&parts, 100).await, Ok(left));
         assert_eq!(drain(&parts, 100).await, Ok(0));
         assert_eq!(parts.index.count(None).await, Ok(1));
         let [said, _] = stays.id.sides();

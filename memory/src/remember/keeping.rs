@@ -38,6 +38,8 @@ pub(crate) struct Keeping {
     items: Mutex<Option<mpsc::Receiver<Item>>>,
     /// Open once it was needed; closed by an error, to be opened anew.
     journal: Arc<Mutex<Option<Journal>>>,
+    /// What waits in it, for those who must not wait themselves: a disk that hangs holds the journal.
+    journalled: Arc<AtomicU64>,
     /// Held while the store is told of one thing, so that what is being remembered cannot slip
     /// past what is being forgotten.
     storing: tokio::sync::Mutex<()>,
@@ -91,6 +93,7 @@ impl Keeping {
             owed: Mutex::default(),
             more: Notify::new(),
             fares: Mutex::default(),
+            journalled: Arc::default(),
             held: AtomicU64::new(0),
         }
     }
@@ -109,6 +112,7 @@ impl Keeping {
         what: impl FnOnce(&mut Journal) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let (journal, folder, most) = (self.journal.clone(), self.folder.clone(), self.most);
+        let journalled = self.journalled.clone();
         let work = move || {
             let mut slot = locked(&journal);
             let open = match slot.take() {
@@ -117,6 +121,7 @@ impl Keeping {
             };
             let mut open = open?;
             let done = what(&mut open);
+            journalled.store(open.waiting() as u64, Ordering::Relaxed);
             // After the disk failed nobody knows what it holds: it is read anew.
             if !matches!(done, Err(JournalError::Disk { .. })) {
                 *slot = Some(open);
@@ -270,13 +275,11 @@ impl Keeping {
     }
 
     pub(super) fn backlog(&self) -> Backlog {
-        // A disk that hangs holds the journal; who asks about health must not wait for it.
-        let journal = self.journal.try_lock().ok();
-        let journal = journal.and_then(|slot| slot.as_ref().map(Journal::waiting));
         let line = self.line.max_capacity() - self.line.capacity();
         let owed = locked(&self.owed).len();
         Backlog {
-            waiting: (line + owed + journal.unwrap_or_default()) as u64
+            waiting: (line + owed) as u64
+                + self.journalled.load(Ordering::Relaxed)
                 + self.held.load(Ordering::Relaxed),
             ..locked(&self.fares).clone()
         }
