@@ -16,9 +16,10 @@ mod quoted;
 
 use quoted::plain;
 
-/// Characters that tell of earlier talk at most. A small model on a slow box reads some hundred
-/// of them in the time in which somebody begins to wonder whether they were heard.
-const MOST_EARLIER: usize = 800;
+/// Characters that tell of earlier talk at most. A small model on a slow box reads about four
+/// hundred of them in a second, in which somebody waits. Of the fixed set of conversations no
+/// question needs more than three hundred.
+const MOST_EARLIER: usize = 400;
 
 /// Characters that tell of what is coming up at most.
 const MOST_UPCOMING: usize = 800;
@@ -28,7 +29,7 @@ const MOST_QUOTED: usize = 240;
 
 impl Recalled {
     /// The block of text for the prompt; none when there is nothing to tell. What finds no room
-    /// in its 1,600 characters is left out, worst last.
+    /// in its 1,200 characters is left out, worst last.
     ///
     /// What is coming up stands first: it stays the same from question to question, so that the
     /// model need not read it anew.

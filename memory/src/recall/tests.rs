@@ -284,7 +284,7 @@ proptest! {
             ..Recalled::default()
         };
         let note = recalled.note(&now().to_zoned(TimeZone::UTC)).unwrap_or_default();
-        prop_assert!(note.chars().count() <= 800);
+        prop_assert!(note.chars().count() <= 400);
         prop_assert!(note.lines().count() <= 2, "one day, one line");
         for line in note.lines().skip(1) {
             prop_assert!(line.starts_with("- 6 June, 9 days ago: you answered: \""));

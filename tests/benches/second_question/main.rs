@@ -88,6 +88,8 @@ async fn main() {
 
     let mut pairs = Vec::new();
     for round in 0..ROUNDS {
+        // The questions of a round before would be remembered in the next one.
+        let state = copy_of(state.path());
         let with = [("MEMORY", "on"), ("STATE_DIR", text(state.path()))];
         let without = [("MEMORY", "off")];
         // Neither is always the first.
@@ -219,6 +221,26 @@ fn settings<'a>(memory: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     ];
     settings.extend(memory);
     settings
+}
+
+/// A folder with all that is in this one.
+fn copy_of(folder: &Path) -> TempDir {
+    let copy = TempDir::new().expect("there is room for temporary files");
+    let mut left = vec![(folder.to_owned(), copy.path().to_owned())];
+    while let Some((from, to)) = left.pop() {
+        for entry in std::fs::read_dir(from).expect("it is a folder") {
+            let path = entry.expect("it can be read").path();
+            let to = to.join(path.file_name().expect("it has a name"));
+            if path.is_dir() {
+                std::fs::create_dir(&to).expect("there is nothing yet");
+                left.push((path, to));
+            } else if let Err(error) = std::fs::copy(&path, &to) {
+                // A database that is closed takes its log with it.
+                assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
+            }
+        }
+    }
+    copy
 }
 
 fn text(path: &Path) -> &str {
