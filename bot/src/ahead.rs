@@ -1,15 +1,22 @@
 //! Reading ahead: while nobody waits for the model it reads how the next prompt will begin, so
 //! that an answer has to wait for the question alone.
 
+use std::fmt;
 use std::future::{Future, ready};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::future::BoxFuture;
 use llm::{Chat, Message, Options, Request};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::discreet::Discreet as _;
 
+/// Makes the beginning of the next prompt, as far as it can be known when it is called.
+type Beginning = Arc<dyn Fn() -> BoxFuture<'static, Vec<Message>> + Send + Sync>;
+
 /// Reads ahead with the model that answers. Clones are the same.
+///
+/// It keeps no word of what it read: what is forgotten meanwhile is not read again.
 #[derive(Clone, Debug)]
 pub(crate) struct Ahead {
     chat: Arc<dyn Chat>,
@@ -17,11 +24,20 @@ pub(crate) struct Ahead {
     reading: Arc<Mutex<Reading>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Reading {
-    /// How the next prompt begins, as far as anybody knows.
-    beginning: Vec<Message>,
+    /// Of whoever was answered last; none before the first answer.
+    beginning: Option<Beginning>,
     task: Option<AbortOnDropHandle<()>>,
+}
+
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let task = &self.task;
+        f.debug_struct("Reading")
+            .field("task", task)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Ahead {
@@ -34,24 +50,23 @@ impl Ahead {
         }
     }
 
-    /// Reads this beginning once it is known, in place of what is being read. A failure only
-    /// costs time later, so nobody is told.
-    pub(crate) fn read(&self, beginning: impl Future<Output = Vec<Message>> + Send + 'static) {
-        let ahead = self.clone();
-        let task = tokio::spawn(async move {
-            let messages = beginning.await;
-            ahead.reading().beginning.clone_from(&messages);
-            ahead.prefill(messages).await;
-        });
-        self.reading().task = Some(AbortOnDropHandle::new(task));
+    /// Reads this beginning, in place of what is being read. A failure only costs time later, so
+    /// nobody is told.
+    pub(crate) fn read<F>(&self, beginning: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = Vec<Message>> + Send + 'static,
+    {
+        let beginning: Beginning = Arc::new(move || Box::pin(beginning()));
+        self.reading().beginning = Some(Arc::clone(&beginning));
+        self.prefill(beginning());
     }
 
-    /// Reads the last beginning once more, or this one if there was none: the model has read
+    /// Reads the last beginning as it is now, or this one if there was none: the model has read
     /// something else meanwhile.
     pub(crate) fn read_again(&self, first: Message) {
         let last = self.reading().beginning.clone();
-        let beginning = if last.is_empty() { vec![first] } else { last };
-        self.read(ready(beginning));
+        let first = || -> BoxFuture<'static, Vec<Message>> { Box::pin(ready(vec![first])) };
+        self.prefill(last.map_or_else(first, |beginning| beginning()));
     }
 
     /// Gives way to somebody who waits for an answer. What was read so far is read.
@@ -59,14 +74,15 @@ impl Ahead {
         self.reading().task = None;
     }
 
-    async fn prefill(&self, messages: Vec<Message>) {
-        let request = Request {
-            messages,
-            options: self.options.clone(),
-        };
-        if let Err(error) = self.chat.read_ahead(request).await {
-            tracing::debug!(error = error.for_the_log(), "model could not read ahead");
-        }
+    fn prefill(&self, beginning: BoxFuture<'static, Vec<Message>>) {
+        let (chat, options) = (Arc::clone(&self.chat), self.options.clone());
+        let task = tokio::spawn(async move {
+            let messages = beginning.await;
+            if let Err(error) = chat.read_ahead(Request { messages, options }).await {
+                tracing::debug!(error = error.for_the_log(), "model could not read ahead");
+            }
+        });
+        self.reading().task = Some(AbortOnDropHandle::new(task));
     }
 
     /// Nothing panics while it holds this; if it did, it is still whole.
@@ -77,7 +93,7 @@ impl Ahead {
 
 #[cfg(test)]
 mod tests {
-    use futures::future::{BoxFuture, FutureExt as _};
+    use futures::future::FutureExt as _;
     use futures::stream::{self, BoxStream, StreamExt as _};
     use llm::{ChatError, Role};
     use tokio::sync::watch;
@@ -130,7 +146,9 @@ mod tests {
         };
         ahead.read_again(first.clone());
         reads(&[vec![first.clone()]]).await;
-        ahead.read(ready(beginning.clone()));
+        let now = Arc::new(Mutex::new(beginning.clone()));
+        let made = Arc::clone(&now);
+        ahead.read(move || ready(made.lock().unwrap().clone()));
         reads(std::slice::from_ref(&beginning)).await;
         ahead.stop();
         reads(&[]).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use memory::Who;
+use memory::{Asker, Who};
 use mumble::{Client, SessionId, SpeechError, To};
 use service::health::Stages;
 use tokio::task::JoinError;
@@ -196,10 +196,7 @@ impl Answerer {
             times: spoken,
         } = self.voice.say(sentences, line, cues).await;
         let stages = report::stages(times, asked, &spoken);
-        let remember = |heard: &str| {
-            past.remember(&began, &scene(), text, heard);
-            self.read_ahead(&began);
-        };
+        let remember = |heard: &str| self.remember(&began, &scene(), text, heard);
         let outcome = match end {
             // Nobody heard a word of it, so the question still stands.
             End::Interrupted if heard.is_empty() => {
@@ -249,13 +246,8 @@ impl Answerer {
         scene: &Scene,
         cues: &Cues,
     ) -> (Ended, Option<Stages>) {
-        let Granted { answer, list } = self.wishes.grant(wish, &scene.asker).await;
-        // What was forgotten is not read again either.
-        self.read_ahead(scene);
         let (speaker, manner) = (question.speaker, question.manner);
-        if let Some(list) = list {
-            self.send(To::User(speaker), &list);
-        }
+        let answer = self.granted(wish, scene, speaker).await;
         let asked = Instant::now();
         let Recited { outcome, times, .. } = self.recite(&answer, speaker, manner, cues).await;
         let stages = report::stages(&question.times, asked, &times);
@@ -306,11 +298,35 @@ impl Answerer {
         }
     }
 
+    /// Remembers an exchange, and has the model read how the next prompt will begin.
+    pub(crate) fn remember(&self, began: &Scene, ended: &Scene, said: &str, heard: &str) {
+        self.past.remember(began, ended, said, heard);
+        self.read_ahead(&began.asker);
+    }
+
+    /// Does what somebody wishes of the memory; gives what to tell them, when the list that
+    /// belongs to it is on its way to them in private.
+    pub(crate) async fn granted(&self, wish: Wish, scene: &Scene, by: SessionId) -> String {
+        let Granted { answer, list } = self.wishes.grant(wish, &scene.asker).await;
+        // The talk may have become shorter by what was forgotten.
+        self.read_ahead(&scene.asker);
+        if let Some(list) = list {
+            self.send(To::User(by), &list);
+        }
+        answer
+    }
+
     /// Has the model read how the next prompt will begin, if whoever was answered asks again.
-    pub(crate) fn read_ahead(&self, answered: &Scene) {
-        let (past, system) = (self.past.clone(), Arc::clone(&self.system));
-        let beginning = past.beginning(answered.asker.clone(), system);
-        self.mind.ahead().read(beginning);
+    fn read_ahead(&self, answered: &Asker) {
+        let answerer = (
+            self.past.clone(),
+            answered.clone(),
+            Arc::clone(&self.system),
+        );
+        self.mind.ahead().read(move || {
+            let (past, asker, system) = answerer.clone();
+            async move { past.beginning(&asker, &system).await }
+        });
     }
 
     /// The scene of somebody who asks in this manner now.

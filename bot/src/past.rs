@@ -122,9 +122,9 @@ impl Past {
     }
 
     /// How the prompt for whatever `asker` says next will begin, as far as that is known now.
-    pub(crate) async fn beginning(self, asker: Asker, system: Arc<str>) -> Vec<Message> {
-        let recalled = self.recall(None, &asker, "").await;
-        beginning(&system, &recalled, &asker, &self.now(&recalled))
+    pub(crate) async fn beginning(&self, asker: &Asker, system: &str) -> Vec<Message> {
+        let recalled = self.recall(None, asker, "").await;
+        beginning(system, &recalled, asker, &self.now(&recalled))
     }
 
     async fn recall(&self, begun: Option<Begun>, asker: &Asker, text: &str) -> Recalled {

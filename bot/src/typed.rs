@@ -14,7 +14,6 @@ use crate::errand::Errand;
 use crate::person::{Scene, Spot};
 use crate::sounds::Sound;
 use crate::turns::{Outcome, TurnId};
-use crate::wishes::Granted;
 
 /// Typed questions that may wait. A further one is answered at once, by asking for patience.
 pub(crate) const MOST_QUEUED: u32 = 8;
@@ -152,11 +151,7 @@ impl Answerer {
         let Typed { by, who, text, .. } = question;
         let began = self.scene_of(question);
         if let Some(wish) = self.wishes.read(Instant::now(), who, text) {
-            let Granted { answer, list } = self.wishes.grant(wish, &began.asker).await;
-            self.read_ahead(&began);
-            if let Some(list) = list {
-                self.send(To::User(*by), &list);
-            }
+            let answer = self.granted(wish, &began, *by).await;
             return (answer, Outcome::Written);
         }
         let past = &self.past;
@@ -182,8 +177,7 @@ impl Answerer {
                 }
             }
         }
-        past.remember(&began, &self.scene_of(question), text, &answer);
-        self.read_ahead(&began);
+        self.remember(&began, &self.scene_of(question), text, &answer);
         (answer, Outcome::Written)
     }
 

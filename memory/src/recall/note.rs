@@ -22,7 +22,7 @@ use quoted::plain;
 const MOST_EARLIER: usize = 400;
 
 /// Characters that tell of what is coming up at most.
-const MOST_UPCOMING: usize = 800;
+const MOST_COMING_UP: usize = 800;
 
 /// Characters of one quotation at most.
 const MOST_QUOTED: usize = 240;
@@ -52,7 +52,7 @@ impl Recalled {
     }
 
     fn coming_up(&self, whom: &str, now: Timestamp, zone: &TimeZone) -> Option<String> {
-        let mut section = Section::new(format!("Coming up for {whom}:"), MOST_UPCOMING);
+        let mut section = Section::new(format!("Coming up for {whom}:"), MOST_COMING_UP);
         for entry in &self.upcoming {
             let Some(line) = upcoming(entry, now, zone) else {
                 continue;
