@@ -13,7 +13,7 @@ run: ## Installs and starts all that is missing, asks one spoken question, stays
 
 # OLLAMA_URL=none: the tests start servers of their own, and must not touch one of yours.
 test: ## Runs every test, the end-to-end ones against real servers included.
-	@OLLAMA_URL=none scripts/install.sh apt speech ollama model embedding test stores servers
+	@OLLAMA_URL=none scripts/install.sh apt speech ollama model embedding test stores servers phones
 	cargo build --workspace --all-targets
 	cargo test --workspace
 
@@ -36,11 +36,16 @@ bench: ## Measures what benchmarks/ shows: the time to an answer, the cost of a 
 # How often each target of the fuzzer is called.
 FUZZ_RUNS ?= 1000000
 FUZZ_TARGETS := control legacy protobuf crypt text session
+FUZZ_TARGETS_PHONE := message stream description packet reports values call
 
 fuzz: ## Gives a million mutated inputs to each part that reads what a network sent.
 	@cargo fuzz --version >/dev/null 2>&1 || { echo 'cargo-fuzz is missing: cargo install --locked cargo-fuzz; it needs a nightly toolchain and a C++ compiler' >&2; exit 69; }
 	cargo run --quiet --manifest-path crates/mumble/fuzz/Cargo.toml --target-dir target/fuzz --example seeds
 	cd crates/mumble && for target in $(FUZZ_TARGETS); do \
+		cargo +nightly fuzz run --sanitizer none --target-dir "$(CURDIR)/target/fuzz" $$target -- \
+			-runs=$(FUZZ_RUNS) -rss_limit_mb=1024 -timeout=10 || exit; done
+	cargo run --quiet --manifest-path bridge-sip/fuzz/Cargo.toml --target-dir target/fuzz --example seeds
+	cd bridge-sip && for target in $(FUZZ_TARGETS_PHONE); do \
 		cargo +nightly fuzz run --sanitizer none --target-dir "$(CURDIR)/target/fuzz" $$target -- \
 			-runs=$(FUZZ_RUNS) -rss_limit_mb=1024 -timeout=10 || exit; done
 

@@ -12,7 +12,9 @@
 #                                CHROMADB_STOP and CHROMADB_START say how it is stopped and started
 #               MUMBLE_DATA      folder of the Mumble server, which may run
 #               STATE_DIR        folder of the assistant, which may run: who it is in Mumble, what it
-#                                remembers where no server does, and whom it has forgotten
+#                                remembers where no server does, and whom it has forgotten; and
+#                                who telephone callers are, where the phone line has the same one
+#               PHONE_STATE_DIR  folder of a phone line that has one of its own
 #
 # It holds what people said and the assistant's key, so only you can read it. A backup that was
 # broken off keeps a name that ends with .part. Models and voices can be fetched again and are
@@ -53,6 +55,7 @@ main() {
     "save_redis_$WHERE"
     "save_chroma_$WHERE"
     save_folder mumble mumble-data "${MUMBLE_DATA:-}"
+    "save_phone_$WHERE"
     [ -n "$(ls "$PART")" ] || {
         rmdir "$PART"
         die "$EX_USAGE" "nothing to save: no variable names a store (see --help)"
@@ -201,6 +204,17 @@ save_chroma_compose() {
     fi
     save_folder chroma chromadb-data ''
     [ -z "$ran" ] || { trap - EXIT && compose start chromadb >/dev/null 2>&1; }
+}
+
+# --- the phone line ------------------------------------------------------------------------
+
+save_phone_plain() {
+    [ -z "${PHONE_STATE_DIR:-}" ] || save_folder phone phone-state "$PHONE_STATE_DIR"
+}
+
+# Its volume is there when the profile was in use.
+save_phone_compose() {
+    [ -z "$(volume phone-state)" ] || save_folder phone phone-state ''
 }
 
 # --- folders -------------------------------------------------------------------------------

@@ -8,7 +8,8 @@
 #               MUMBLE_HOST MUMBLE_PORT WHISPER_URL OLLAMA_URL OLLAMA_MODEL OLLAMA_DIALECT PIPER_URL,
 #               and, where they are set, DATABASE_URL or DB_HOST and DB_PORT, REDIS_URL,
 #               CHROMADB_URL; HEALTH_URL is the assistant itself (default
-#               http://127.0.0.1:8080/health). A list of addresses is asked one by one.
+#               http://127.0.0.1:8080/health), PHONE_HEALTH_URL the phone line (default, where
+#               SIP_ENABLED is true, http://127.0.0.1:8083/health or its SIP_HEALTH_PORT). A list of addresses is asked one by one.
 #
 # Exit codes: 0 all are well, 1 one or more are ill, 64 a wrong call, 69 a program is missing.
 set -euo pipefail
@@ -85,6 +86,15 @@ ask_plain() {
     fi
     url=${HEALTH_URL:-http://127.0.0.1:${HEALTH_PORT:-8080}/health}
     asks assistant "$url" well_assistant "$url"
+    url=${PHONE_HEALTH_URL:-}
+    if [ -z "$url" ] && [ "${SIP_ENABLED:-}" = true ]; then
+        url=http://127.0.0.1:${SIP_HEALTH_PORT:-8083}/health
+    fi
+    if [ -n "$url" ]; then
+        asks phone "$url" well_phone "$url"
+    else
+        absent phone
+    fi
 }
 
 # One address a line, from a list with commas.
@@ -107,9 +117,12 @@ well_ollama() {
 # It answers 503 when it is not in Mumble, or cannot answer anybody.
 well_assistant() { [ "$(http_status 3 "$1")" = 200 ]; }
 
+# It answers 503 when no call can be taken.
+well_phone() { [ "$(http_status 3 "$1")" = 200 ]; }
+
 # --- containers ----------------------------------------------------------------------------
 
-# Only Mumble and the assistant can be reached from the host; the others are asked from within, by
+# Only Mumble, the assistant and the phone line can be reached from the host; the others are asked from within, by
 # what their images have.
 # shellcheck disable=SC2016 # the shells in the containers expand them
 ask_compose() {
@@ -124,6 +137,11 @@ ask_compose() {
         printf "GET /api/v2/heartbeat HTTP/1.0\r\nHost: localhost\r\n\r\n" >&3 &&
         grep -q heartbeat <&3'
     asks assistant http://127.0.0.1:8082/health well_assistant http://127.0.0.1:8082/health
+    if [ -n "$(compose --profile phone ps -aq bridge-sip 2>/dev/null)" ]; then
+        asks phone http://127.0.0.1:8083/health well_phone http://127.0.0.1:8083/health
+    else
+        absent phone
+    fi
 }
 
 FETCH='import sys, urllib.request as web; web.urlopen(sys.argv[1], timeout=4)'

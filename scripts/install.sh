@@ -15,6 +15,7 @@
 #   servers  Mumble servers 1.3 and 1.5 for the tests: whichever of the two the machine's packages
 #            do not give is unpacked into the cache beside its own libraries, from the Debian
 #            release that has it (50 MB to load, 18 s, 110 MB on disk); root is not needed
+#   phones   telephones and a telephone system to try the phone line with: baresip, sipp, kamailio
 #   client   the Debian Mumble client without a screen, for tests/debian_client.sh
 #
 # Environment: MUMBLE_AI_CACHE (default ~/.cache/mumble-ai), OLLAMA_MODEL, EMBEDDING_MODEL, OLLAMA_URL
@@ -60,8 +61,8 @@ main() {
     local part done=()
     for part in "$@"; do
         case $part in
-        apt | speech | ollama | model | embedding | qwen | test | stores | servers | client) ;;
-        *) die "$EX_USAGE" "no part is called '$part': apt speech ollama model embedding qwen test stores servers client" ;;
+        apt | speech | ollama | model | embedding | qwen | test | stores | servers | phones | client) ;;
+        *) die "$EX_USAGE" "no part is called '$part': apt speech ollama model embedding qwen test stores servers phones client" ;;
         esac
     done
     for part in "$@"; do
@@ -224,6 +225,14 @@ install_stores() {
     apt_install "${missing[@]}"
     chroma chroma "Chroma" "${CHROMA_PACKAGES[@]}"
     chroma chroma-0.5 "Chroma 0.5, which people still have" "${CHROMA_0_5_PACKAGES[@]}"
+}
+
+install_phones() {
+    local missing=()
+    have baresip || missing+=(baresip-core)
+    have sipp || missing+=(sip-tester)
+    have kamailio || [ -x /usr/sbin/kamailio ] || missing+=(kamailio)
+    apt_install "${missing[@]}"
 }
 
 # chroma NAME WHAT PACKAGES...

@@ -4,12 +4,13 @@
 # Usage: scripts/restore.sh [--compose|--plain] DIR        DIR: one backup, DIR/YYYYMMDD_HHMMSS
 #
 #   --compose   into the volumes of docker-compose.yml, of which nothing may run: docker compose
-#               down (without -v) first. Default where it has containers.
+#               --profile phone down (without -v) first. Default where it has containers.
 #   --plain     into what these variables name; what they do not name is left as it is:
 #               DATABASE_URL or DB_HOST DB_PORT DB_NAME DB_USER DB_PASSWORD: a server that runs,
 #                                of whose database nobody else makes use; the user must be allowed
 #                                to create databases
-#               REDIS_DATA CHROMADB_DATA MUMBLE_DATA STATE_DIR: folders that nobody uses
+#               REDIS_DATA CHROMADB_DATA MUMBLE_DATA STATE_DIR PHONE_STATE_DIR: folders that
+#                                nobody uses
 #
 # Whom the assistant has forgotten since then stays forgotten: the list of the forgotten in its
 # folder is kept with the backup's, and applied at once where the program is at hand (the bot's
@@ -43,6 +44,7 @@ main() {
     restore_folder chroma chromadb-data "${CHROMADB_DATA:-}"
     restore_folder mumble mumble-data "${MUMBLE_DATA:-}"
     restore_folder assistant assistant-state "${STATE_DIR:-}"
+    restore_folder phone phone-state "${PHONE_STATE_DIR:-}"
     [ ${#DONE[@]} -gt 0 ] || die "$EX_USAGE" "nothing was restored: no variable names a store (see --help)"
     "forget_again_$WHERE"
     say "restored: ${DONE[*]}, from $FROM"
@@ -69,17 +71,19 @@ has() { [ -f "$FROM/$1" ]; }
 # --- what runs is left alone ---------------------------------------------------------------
 
 refuse_what_runs_compose() {
-    local running
-    running=$(compose ps --services --status running | paste -sd ' ')
+    local running profile=()
+    running=$(compose --profile phone ps --services --status running | paste -sd ' ')
     [ -z "$running" ] ||
-        die "$EX_UNAVAILABLE" "running: $running: end them first by docker compose down (never with -v)"
+        die "$EX_UNAVAILABLE" "running: $running: end them first by docker compose --profile phone down (never with -v)"
     # Makes the images, the volumes and the containers where there are none yet.
-    compose up --no-start >/dev/null || die "$EX_UNAVAILABLE" "the volumes cannot be made (see above)"
+    ! has phone.tar || profile=(--profile phone)
+    compose "${profile[@]}" up --no-start >/dev/null || die "$EX_UNAVAILABLE" "the volumes cannot be made (see above)"
 }
 
 refuse_what_runs_plain() {
     local folder others
-    for folder in "${REDIS_DATA:-}" "${CHROMADB_DATA:-}" "${MUMBLE_DATA:-}" "${STATE_DIR:-}"; do
+    for folder in "${REDIS_DATA:-}" "${CHROMADB_DATA:-}" "${MUMBLE_DATA:-}" "${STATE_DIR:-}" \
+        "${PHONE_STATE_DIR:-}"; do
         if [ -d "$folder" ] && in_use "$folder"; then
             die "$EX_UNAVAILABLE" "a running process uses $folder: end it first"
         fi

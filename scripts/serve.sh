@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs one server on 127.0.0.1, in the foreground, for as long as its standard input is open.
 #
-# Usage: scripts/serve.sh mumble|whisper|piper|ollama|postgres|redis|chroma|chroma-0.5 PORT [DIR]
+# Usage: scripts/serve.sh mumble|whisper|piper|ollama|postgres|redis|chroma|chroma-0.5|kamailio PORT [DIR]
 #
 # Prints `ready` once the server answers its protocol; says why on standard error when it does
 # not. The server ends when standard input reaches its end, on TERM and on INT: it cannot
@@ -12,12 +12,14 @@
 #   MUMBLE_RELEASE              1.3 or 1.5; default: whatever server the machine has
 #   MUMBLE_INI_EXTRA            lines for murmurd's settings, which win over ours
 #   MUMBLE_CHANNELS             channels to make under Root, one a line; behind a tab, the access
-#                               token that alone opens it
+#                               token that alone opens it, or + where everybody may make
+#                               temporary channels below
 #   MUMBLE_SUPERUSER_PASSWORD   default: a random one, in DIR/superuser
 #   WHISPER_MODEL_DIR           a CTranslate2 Whisper model; default: tiny.en of install.sh
 #   OLLAMA_KEEP_ALIVE           how long a model stays loaded; default 30m
 #   REDIS_APPENDONLY            `yes`: Redis keeps a log of each change; default no
 #                               Postgres' only user is `postgres`, without a password.
+# kamailio's settings are DIR/kamailio.cfg.
 # Exit codes: 64 a wrong call, 69 the server could not be started.
 set -euo pipefail
 # shellcheck source=scripts/kit.sh
@@ -28,7 +30,7 @@ READY_S=120
 # How long a server may take to end by itself before it is killed.
 END_S=5
 THREADS=2
-PARTS=(mumble whisper piper ollama postgres redis chroma chroma-0.5)
+PARTS=(mumble whisper piper ollama postgres redis chroma chroma-0.5 kamailio)
 # Whom a server becomes that must not be root, or does not want to.
 RUNS_AS=root
 # Asks a server to end.
@@ -180,8 +182,11 @@ with sqlite3.connect(sys.argv[1]) as db:
             "INSERT OR IGNORE INTO channels (server_id, channel_id, parent_id, name, inheritacl)"
             " VALUES (1, ?, 0, ?, 1)", (channel, name))
         if token and made.rowcount:
-            ENTER = 0x4
-            rules = [(1, "all", 0, ENTER), (2, "#" + token, ENTER, 0)]
+            ENTER, MAKE_TEMPORARY = 0x4, 0x400
+            if token == "+":
+                rules = [(1, "all", MAKE_TEMPORARY, 0)]
+            else:
+                rules = [(1, "all", 0, ENTER), (2, "#" + token, ENTER, 0)]
             db.executemany(
                 "INSERT INTO acl (server_id, channel_id, priority, group_name, apply_here,"
                 " apply_sub, grantpriv, revokepriv) VALUES (1, ?, ?, ?, 1, 1, ?, ?)",
@@ -280,6 +285,17 @@ start_chroma() {
         --host 127.0.0.1 --port "$PORT" --path "$DIR/data"
 }
 start_chroma-0.5() { start_chroma; }
+
+start_kamailio() {
+    local kamailio
+    kamailio=$(PATH=$PATH:/usr/sbin command -v kamailio) ||
+        die "$EX_UNAVAILABLE" "kamailio is not installed: run scripts/install.sh phones"
+    mkdir -p "$DIR/run"
+    # Without -DD it would not listen by TCP in the foreground.
+    launch "$kamailio" -f "$DIR/kamailio.cfg" -DD -E -m 32 -M 4 -Y "$DIR/run" -P "$DIR/run/pid"
+}
+
+ready_kamailio() { port_taken "$PORT"; }
 
 ready_chroma-0.5() { ready_chroma; }
 ready_chroma() { answers_chroma "http://127.0.0.1:$PORT"; }

@@ -46,11 +46,16 @@ usage() { sed -n '2,${/^#/!q; s/^# \{0,1\}//; p}' "$0"; }
 # image has Python and tar, and is there wherever the stack is.
 with_volume() {
     local name
-    name=$(docker volume ls -q --filter label=com.docker.compose.project=mumble-ai \
-        --filter "label=com.docker.compose.volume=$1" | head -n 1)
+    name=$(volume "$1")
     [ -n "$name" ] || die "$EX_UNAVAILABLE" "there is no volume $1: docker compose up --no-start makes it"
     docker run --rm -i --user 0 --network none --entrypoint "$2" -v "$name:/data" \
         "$(compose config --images piper | head -n 1)" "${@:3}"
+}
+
+# volume NAME: what the engine calls this volume of the stack; nothing where there is none.
+volume() {
+    docker volume ls -q --filter label=com.docker.compose.project=mumble-ai \
+        --filter "label=com.docker.compose.volume=$1" | head -n 1
 }
 
 # in_use FOLDER: whether a process works in it or holds a file of it open. Of other users'

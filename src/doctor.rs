@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::out;
 
 mod checks;
+mod phone;
 mod stores;
 
 /// Between two looks at an engine that is not there yet.
@@ -130,7 +131,7 @@ pub fn state(config: &Config) -> Finding {
 pub async fn run(args: &Args, settings: &Settings) -> anyhow::Result<ExitCode> {
     let config = Config::from_settings(settings)?;
     let deadline = Instant::now() + Duration::from_secs(args.wait);
-    let findings = examine(&config, deadline).await;
+    let findings = examine(&config, settings, deadline).await;
     for Finding { part, health } in &findings {
         let mark = if health.is_wrong() { "wrong" } else { "ok" };
         out::line(format_args!("{mark:5}  {part:9}  {health}"));
@@ -144,12 +145,13 @@ pub async fn run(args: &Args, settings: &Settings) -> anyhow::Result<ExitCode> {
 }
 
 /// Looks at everything, and again at what is wrong, until all is well or the deadline has come.
-async fn examine(config: &Config, deadline: Instant) -> Vec<Finding> {
+async fn examine(config: &Config, settings: &Settings, deadline: Instant) -> Vec<Finding> {
     let mut login = (mumble(config).await, Instant::now());
     loop {
         let mut findings = vec![login.0.clone()];
         findings.extend(engines(config).await);
         findings.extend(memory(config).await);
+        findings.extend(phone::look(settings).await);
         findings.push(state(config));
         let all_well = !findings.iter().any(|finding| finding.health.is_wrong());
         if all_well || Instant::now() + PAUSE >= deadline {

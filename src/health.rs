@@ -10,6 +10,8 @@ use service::settings::{Settings, without_password};
 
 use crate::out;
 
+mod phone;
+
 /// How long an answer may take. The assistant answers within 50 ms whatever hangs; the rest is
 /// for a slow network and a machine that is starting everything at once.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -30,9 +32,10 @@ const EXAMPLES: &str = "\
 Examples:
   mumble-ai health                                the assistant on this computer
   mumble-ai health --url http://127.0.0.1:8082    one in a container
+  mumble-ai health --url http://127.0.0.1:8083    the phone line beside an assistant
   mumble-ai health --json                         the same for machines
 
-Exit codes: 0 healthy or degraded (people are answered), 1 unhealthy or no answer,
+Exit codes: 0 healthy or degraded (people are answered, calls taken), 1 unhealthy or no answer,
 64 the command line or a setting is wrong.";
 
 /// Asks and prints a line for each service; exit code 1 when nobody can be answered.
@@ -48,16 +51,16 @@ pub async fn run(args: &Args, settings: &Settings) -> anyhow::Result<ExitCode> {
         }
     };
     let text = ask(&url).await?;
-    let answer: Answer = serde_json::from_str(&text).with_context(|| {
+    let (status, lines) = read(&text).with_context(|| {
         let place = without_password(url.clone());
         format!("{place} is no assistant: set HEALTH_PORT or --url to where one tells its health")
     })?;
     if args.json {
         out::line(text.trim_end());
     } else {
-        table(&answer).into_iter().for_each(out::line);
+        lines.into_iter().for_each(out::line);
     }
-    Ok(match answer.status {
+    Ok(match status {
         Status::Healthy | Status::Degraded => ExitCode::SUCCESS,
         Status::Unhealthy => ExitCode::FAILURE,
     })
@@ -83,6 +86,21 @@ async fn ask(url: &str) -> anyhow::Result<String> {
              and HEALTH_BIND as they were set for it"
         )
     })
+}
+
+/// What a phone line says that tells its health at `address`; nothing if none does.
+pub(crate) async fn of_phone_line(address: SocketAddr) -> Option<bridge_sip::board::Answer> {
+    let text = ask(&format!("http://{}", reachable(address))).await.ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// What an answer says, to read: the assistant's, or the phone line's.
+fn read(text: &str) -> serde_json::Result<(Status, Vec<String>)> {
+    if let Ok(answer) = serde_json::from_str::<bridge_sip::board::Answer>(text) {
+        return Ok((answer.status, phone::table(&answer)));
+    }
+    let answer: Answer = serde_json::from_str(text)?;
+    Ok((answer.status, table(&answer)))
 }
 
 /// Where to ask for what listens at `address`: everywhere is also here.

@@ -17,6 +17,7 @@ use service::settings::{Origin, Settings, SettingsError};
 pub mod up;
 pub mod reload;
 pub mod ask;
+pub mod call;
 pub mod doctor;
 pub mod health;
 pub mod show;

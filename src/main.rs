@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bot::EngineError;
+use bridge_sip::CallError;
 use clap::{Parser, Subcommand};
-use mumble_ai::{Voice, ask, doctor, health, memory, out, show, sounds, trust, up};
+use mumble_ai::{Voice, ask, call, doctor, health, memory, out, show, sounds, trust, up};
 use service::EX_USAGE;
 use service::health::ServeError;
 use service::settings::{Settings, SettingsError};
@@ -27,6 +28,10 @@ enum Role {
     Up,
     /// Run the assistant alone; it waits for servers that are not there yet.
     Bot,
+    /// Run the phone line: each SIP call becomes a user in the Mumble channel.
+    BridgeSip,
+    /// Call a telephone and let it into the Mumble channel.
+    Call(call::Args),
     /// Join as a Mumble user, ask aloud, record the answer and print what was heard.
     Ask(ask::Args),
     /// Try everything the assistant depends on; say what is wrong and what to do.
@@ -47,6 +52,8 @@ const EXAMPLES: &str = "\
 Examples:
   mumble-ai doctor                            what is missing?
   mumble-ai up                                run the assistant
+  mumble-ai bridge-sip                        let telephones call in
+  mumble-ai call sip:alice@192.0.2.7          let a telephone into the channel
   mumble-ai health                            how is the assistant that runs?
   mumble-ai ask \"What time is it?\"            ask it aloud and record the answer
   mumble-ai ask --wav question.wav --json     the same with a recording, for machines
@@ -90,6 +97,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     let cannot_serve = error.downcast_ref::<ServeError>();
     let wrong_setting = error.is::<SettingsError>()
         || error.is::<EngineError>()
+        || matches!(error.downcast_ref(), Some(CallError::Address))
         || cannot_serve.is_some_and(ServeError::is_wrong_setting);
     if wrong_setting { EX_USAGE } else { 1 }
 }
@@ -97,7 +105,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let settings = mumble_ai::settings(cli.config.as_deref())?;
     let voice = match cli.role {
-        Role::Up | Role::Bot => Voice::Talks,
+        Role::Up | Role::Bot | Role::BridgeSip => Voice::Talks,
         _ => Voice::Whispers,
     };
     mumble_ai::start(&settings, voice)?;
@@ -112,6 +120,8 @@ async fn play(role: Role, settings: Settings, file: Option<PathBuf>) -> anyhow::
     match role {
         Role::Up => up::up(settings, reread).await,
         Role::Bot => up::bot(settings, reread).await,
+        Role::BridgeSip => up::bridge_sip(&settings).await,
+        Role::Call(args) => call::run(&args, &settings).await,
         Role::Ask(args) => ask::run(args, &settings).await,
         Role::Doctor(args) => doctor::run(&args, &settings).await,
         Role::Health(args) => health::run(&args, &settings).await,

@@ -10,7 +10,7 @@ running() { grep -qx "$1" "$SCRIPTED_RUNNING"; }
 
 case $1 in
 volume) # volume ls -q --filter PROJECT --filter label=...volume=NAME
-    echo "${7##*=}"
+    [ ! -d "$SCRIPTED_VOLUMES/${7##*=}" ] || echo "${7##*=}"
     exit
     ;;
 run) # run --rm -i --user 0 --network none --entrypoint PROGRAM -v VOLUME:/data IMAGE ARGUMENTS
@@ -25,9 +25,10 @@ run) # run --rm -i --user 0 --network none --entrypoint PROGRAM -v VOLUME:/data 
     ;;
 esac
 
-# compose --project-directory FOLDER -f FILE COMMAND
+# compose --project-directory FOLDER -f FILE [--profile phone] COMMAND
 [ "$1" = compose ]
 shift 5
+[ "$1" != --profile ] || shift 2
 case "$*" in
 "exec -T postgres "*)
     running postgres

@@ -146,13 +146,40 @@ mod tests {
         };
         ahead.read_again(first.clone());
         reads(&[vec![first.clone()]]).await;
-        let now = Arc::new(Mutex::new(beginning.clone()));
-        let made = Arc::clone(&now);
-        ahead.read(move || ready(made.lock().unwrap().clone()));
+        ahead.read({
+            let beginning = beginning.clone();
+            move || ready(beginning.clone())
+        });
         reads(std::slice::from_ref(&beginning)).await;
         ahead.stop();
         reads(&[]).await;
         ahead.read_again(first);
         reads(&[beginning]).await;
+    }
+
+    #[tokio::test]
+    async fn what_was_forgotten_meanwhile_is_not_read_again() {
+        let (reads, mut reading) = watch::channel(Vec::new());
+        let ahead = Ahead::new(Arc::new(Slow(reads)), Options::default());
+        let first = Message::new(Role::System, "be kind");
+        let talk = Arc::new(Mutex::new(vec![
+            first.clone(),
+            Message::new(Role::User, "hello"),
+        ]));
+        ahead.read({
+            let talk = Arc::clone(&talk);
+            move || ready(talk.lock().unwrap().clone())
+        });
+        let mut reads = async |expected: usize| {
+            let lengths = |all: &Vec<Vec<Message>>| all.iter().map(Vec::len).collect::<Vec<_>>();
+            reading
+                .wait_for(|all| lengths(all) == [expected])
+                .await
+                .unwrap();
+        };
+        reads(2).await;
+        talk.lock().unwrap().truncate(1);
+        ahead.read_again(first);
+        reads(1).await;
     }
 }

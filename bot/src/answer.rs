@@ -9,7 +9,7 @@ use service::health::Stages;
 use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::ask::{Ask, Excuse, Question, Reminder};
+use crate::ask::{Ask, Excuse, Greeting, Question, Reminder};
 use crate::cues::Cues;
 use crate::discreet::Discreet as _;
 use crate::excuses::Excuses;
@@ -160,6 +160,15 @@ impl Answerer {
             }
             Ask::Reminder(reminder) => {
                 let outcome = self.remind(&reminder, cues).await;
+                (Ended::With(outcome), None)
+            }
+            Ask::Greeting(greeting) => {
+                let Greeting { speaker, text, .. } = greeting;
+                let recited = self.recite(&text, speaker, Manner::Aloud, cues).await;
+                let outcome = match recited.outcome {
+                    Outcome::Answered => Outcome::Greeted,
+                    outcome => outcome,
+                };
                 (Ended::With(outcome), None)
             }
             Ask::Question(question) => self.reply(*question, cues).await,

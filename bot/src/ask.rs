@@ -18,6 +18,19 @@ pub(crate) enum Ask {
     Excuse(Excuse),
     /// Somebody is to be told of something now.
     Reminder(Reminder),
+    /// Somebody has come who is welcomed.
+    Greeting(Greeting),
+}
+
+/// A welcome.
+#[derive(Clone, Debug)]
+pub(crate) struct Greeting {
+    /// Its turn.
+    pub(crate) turn: TurnId,
+    /// Who has come.
+    pub(crate) speaker: SessionId,
+    /// What they are told.
+    pub(crate) text: String,
 }
 
 /// Something that somebody is to be told of.
@@ -88,6 +101,7 @@ impl Ask {
             Self::Question(question) => question.turn,
             Self::Excuse(excuse) => excuse.turn,
             Self::Reminder(reminder) => reminder.turn,
+            Self::Greeting(greeting) => greeting.turn,
         }
     }
 
@@ -97,6 +111,7 @@ impl Ask {
             Self::Question(question) => question.speaker,
             Self::Excuse(excuse) => excuse.speaker,
             Self::Reminder(reminder) => reminder.speaker,
+            Self::Greeting(greeting) => greeting.speaker,
         }
     }
 
@@ -105,17 +120,19 @@ impl Ask {
         match self {
             Self::Question(question) => question.manner,
             Self::Excuse(excuse) => excuse.manner,
-            Self::Reminder(_) => Manner::Aloud,
+            Self::Reminder(_) | Self::Greeting(_) => Manner::Aloud,
         }
     }
 
     /// A later turn of the same speaker, who is still waiting. What was understood outweighs an
-    /// apology for what was not, and either a reminder, which comes again. Gives the turn that
+    /// apology for what was not, either a reminder, which comes again, and all of them a welcome. Gives the turn that
     /// goes on in the other one.
     pub(crate) fn join(&mut self, later: Self) -> TurnId {
         let earlier = self.turn();
         match (&mut *self, later) {
             (Self::Question(question), Self::Question(later)) => question.join(*later),
+            (Self::Greeting(_), later) => *self = later,
+            (_, Self::Greeting(later)) => return later.turn,
             (Self::Reminder(_), later) => *self = later,
             (_, Self::Reminder(later)) => return later.turn,
             (Self::Excuse(_), later) => *self = later,

@@ -11,7 +11,6 @@ use service::settings::{Settings, SettingsError};
 use crate::address::Answer;
 
 mod engines;
-mod limits;
 mod live;
 mod memory;
 mod stores;
@@ -21,7 +20,7 @@ pub use engines::{Ollama, Piper, Whisper};
 pub use live::can_change_while_running;
 pub use stores::{Chromadb, Database, Redis};
 
-use limits::{
+use service::settings::limits::{
     THRESHOLD, filled, fraction, millis, millis_or_none, number, parsed, seconds, some_millis,
 };
 
@@ -245,6 +244,8 @@ pub struct Turn {
     /// How long each may wait.
     #[serde(rename = "queue_wait_s", deserialize_with = "seconds")]
     pub queue_wait: Duration,
+    /// How telephone callers are welcomed; empty for not at all.
+    pub greeting: String,
     /// When a short sound tells that an answer is on its way; `None` for never.
     #[serde(rename = "filler_after_ms", deserialize_with = "some_millis")]
     pub filler_after: Option<Duration>,

@@ -34,6 +34,7 @@ use crate::signs::Signs;
 use crate::turns::{About, Fault, Numbers, Outcome, State, TurnId, Turns};
 use crate::typed::{TypedLane, Written};
 
+mod callers;
 mod changes;
 mod endings;
 mod people;
@@ -206,7 +207,13 @@ impl Conversation {
             mumble::Event::Roster(RosterChange::UserLeft { session }) => {
                 self.handle_left(now, session);
             }
-            mumble::Event::Roster(RosterChange::UserJoined { session }) => self.meet(session),
+            mumble::Event::Roster(RosterChange::UserJoined { session }) => {
+                self.meet(session);
+                self.handle_moved(now, session);
+            }
+            mumble::Event::Roster(RosterChange::UserMoved { session }) => {
+                self.handle_moved(now, session);
+            }
             mumble::Event::Roster(_) => {}
             mumble::Event::Joined { me, server } => {
                 tracing::info!(session = me.0, server = %server.release, "joined");
@@ -361,7 +368,7 @@ impl Conversation {
     /// Starts an answer; the floor is its speaker's.
     fn start(&mut self, now: Instant, ask: Ask) {
         let state = match ask {
-            Ask::Question(_) | Ask::Reminder(_) => State::Thinking,
+            Ask::Question(_) | Ask::Reminder(_) | Ask::Greeting(_) => State::Thinking,
             Ask::Excuse(_) => State::Excusing,
         };
         self.turns.enter(now, ask.turn(), state);

@@ -18,6 +18,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::person::{Remembered, Scene, Spot};
 use crate::prompt::{beginning, prompt};
+use visits::Visits;
+
+mod visits;
 
 /// Memory keeps the deadline itself. Whoever waits here longer than this beyond it has found a
 /// fault of the program, or a machine that is very busy.
@@ -28,6 +31,7 @@ const GRACE: Duration = Duration::from_millis(50);
 pub(crate) struct Past {
     memory: Memory,
     remembered: Remembered,
+    visits: Visits,
     /// How long recall may take.
     deadline: Duration,
     /// Recalls that memory itself did not end in time.
@@ -59,6 +63,7 @@ impl Past {
         Self {
             memory,
             remembered,
+            visits: Visits::default(),
             deadline,
             overdue: Arc::default(),
             edition: Arc::default(),
@@ -77,7 +82,7 @@ impl Past {
 
     /// Who a user of the server is.
     pub(crate) fn who(&self, user: &mumble::User) -> Who {
-        self.remembered.who(user)
+        self.visits.who(self.remembered.who(user))
     }
 
     /// The scene of somebody who asks now.
@@ -88,7 +93,21 @@ impl Past {
         person: (&Who, &str),
         spot: Spot,
     ) -> Scene {
-        self.remembered.scene(roster, session, person, spot)
+        let mut scene = self.remembered.scene(roster, session, person, spot);
+        for witness in &mut scene.witnesses {
+            *witness = self.visits.who(witness.clone());
+        }
+        scene
+    }
+
+    /// A visitor's visit is over; whoever comes under the same number is somebody else.
+    pub(crate) fn part_from(&self, session: SessionId) {
+        self.visits.end(session);
+    }
+
+    /// Every visit is over.
+    pub(crate) fn part_from_everybody(&self) {
+        self.visits.end_all();
     }
 
     /// Begins to recall for these words. What comes of it is thrown away unless it is asked for

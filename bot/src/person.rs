@@ -9,6 +9,11 @@ use crate::manner::Manner;
 /// brings them, so it tells nothing about who calls.
 const PHONE: &str = "Phone-";
 
+/// Whether somebody of this name calls by telephone.
+pub(crate) fn is_caller(name: &str) -> bool {
+    name.starts_with(PHONE)
+}
+
 /// Of whom more is remembered than the present visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Remembered {
@@ -46,9 +51,7 @@ impl Remembered {
         // A caller whose number was verified is to be recognised here, before the name is looked
         // at, as a person of their own.
         match (self, hash) {
-            (Self::TheKnown, Some(hash)) if !name.starts_with(PHONE) => {
-                Who::Known(Person::new(hash))
-            }
+            (Self::TheKnown, Some(hash)) if !is_caller(name) => Who::Known(Person::new(hash)),
             _ => Who::Visitor(session.0),
         }
     }

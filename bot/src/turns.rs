@@ -80,6 +80,19 @@ pub(crate) struct About {
     pub(crate) over: Instant,
 }
 
+impl About {
+    /// What takes no time of its own: a text, or what the assistant says of its own accord.
+    pub(crate) fn at_once(now: Instant, speaker: SessionId, way: Way, manner: Manner) -> Self {
+        Self {
+            speaker,
+            way,
+            manner,
+            began: now,
+            over: now,
+        }
+    }
+}
+
 /// How a turn came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -200,6 +213,11 @@ impl Turns {
     /// What went wrong in it.
     pub(crate) fn fault(&self, turn: TurnId) -> Option<Fault> {
         self.open.get(&turn)?.fault
+    }
+
+    /// The turns of this speaker that are in this state, oldest first.
+    pub(crate) fn of(&self, speaker: SessionId, state: State) -> Vec<TurnId> {
+        self.find(|open| open.about.speaker == speaker && open.state == state)
     }
 
     /// All open turns, oldest first.

@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "service",
         ],
     ),
+    ("bridge-sip", &["audio", "resilience", "mumble", "service"]),
 ];
 
 /// May import everything, and are imported by nobody but each other.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -165,19 +166,21 @@ fn everything_of_ann() -> Forget {
     Forget::Person(person(ANN), Timestamp::now())
 }
 
-/// Every byte of the memory's files but for the list of the forgotten, as text.
+/// Every byte of the memory's files but for the list of the forgotten, as text. Those that the
+/// database makes for a moment may be gone before they are read.
 fn files(folder: &Path) -> Vec<(String, String)> {
     let entries = fs::read_dir(folder).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
     let but_list = paths.filter(|path| !path.ends_with("forgotten"));
     let read = |path: PathBuf| {
-        let bytes = fs::read(&path).unwrap();
-        (
-            path.display().to_string(),
-            String::from_utf8_lossy(&bytes).into_owned(),
-        )
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return None,
+            read => read.unwrap(),
+        };
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Some((path.display().to_string(), text))
     };
-    but_list.map(read).collect()
+    but_list.filter_map(read).collect()
 }
 
 /// Every row of every table.

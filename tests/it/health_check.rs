@@ -42,6 +42,7 @@ async fn all_are_well_and_then_each_one_that_is_not_is_named() {
     let index = Store::chroma(&folder.path().join("chroma"));
     let [mumble, health, database] =
         [server.port(), free_port(), postgres.port()].map(|port| port.to_string());
+    let [sip, rtp, pages] = [(); 3].map(|()| free_port().to_string());
     let cache_at = format!("redis://127.0.0.1:{}", cache.port());
     let index_at = format!("http://127.0.0.1:{}", index.port());
     let named = [
@@ -56,9 +57,14 @@ async fn all_are_well_and_then_each_one_that_is_not_is_named() {
         ("REDIS_URL", &cache_at),
         ("CHROMADB_URL", &index_at),
         ("HEALTH_PORT", &health),
+        ("SIP_ENABLED", "true"),
+        ("SIP_PORT", &sip),
+        ("RTP_PORT_MIN", &rtp),
+        ("RTP_PORT_MAX", &rtp),
+        ("SIP_HEALTH_PORT", &pages),
     ];
     let program = Program::new(&named);
-    let assistant = program.start(&["bot"]);
+    let assistant = program.start(&["up"]);
     let since = Instant::now();
     let said = loop {
         let (code, said) = asked(&named);
@@ -68,7 +74,7 @@ async fn all_are_well_and_then_each_one_that_is_not_is_named() {
         assert_eq!(code, Some(1), "{said:?}");
         assert!(since.elapsed() < ARRIVAL, "{said:?}: {}", assistant.log());
     };
-    assert_eq!(said.len(), 8, "{said:?}");
+    assert_eq!(said.len(), 9, "{said:?}");
     assert!(said.values().all(|state| state == "well"), "{said:?}");
 
     let nowhere = format!("http://{NOBODY}");
@@ -84,6 +90,7 @@ async fn all_are_well_and_then_each_one_that_is_not_is_named() {
         ("redis", "REDIS_URL", &index_at),
         ("chromadb", "CHROMADB_URL", &nowhere),
         ("assistant", "HEALTH_PORT", "1"),
+        ("phone", "SIP_HEALTH_PORT", "1"),
     ] {
         let (code, said) = asked(&[&named[..], &[(variable, value)]].concat());
         assert_eq!(code, Some(1), "{variable}={value}: {said:?}");
@@ -103,16 +110,18 @@ async fn all_are_well_and_then_each_one_that_is_not_is_named() {
 }
 
 #[test]
-fn a_store_that_nobody_named_is_not_ill() {
+fn what_nobody_named_is_not_ill() {
     let none = [
         ("DB_HOST", ""),
         ("DATABASE_URL", ""),
         ("REDIS_URL", ""),
         ("CHROMADB_URL", ""),
+        ("SIP_ENABLED", ""),
+        ("PHONE_HEALTH_URL", ""),
     ];
     let (_, said) = asked(&none);
-    for store in ["database", "redis", "chromadb"] {
-        assert_eq!(said[store], "-", "{said:?}");
+    for part in ["database", "redis", "chromadb", "phone"] {
+        assert_eq!(said[part], "-", "{said:?}");
     }
 }
 

@@ -7,12 +7,21 @@ use std::path::{Path, PathBuf};
 const LONGEST: usize = 500;
 
 /// Where code of ours lies, from the root of the repository.
-const FOLDERS: &[&str] = &["bot", "memory", "crates", "src", "tests"];
+const FOLDERS: &[&str] = &["bot", "bridge-sip", "memory", "crates", "src", "tests"];
 
 /// The only files of the product that open sockets of their own; HTTP goes through reqwest.
 const SOCKETS: &[&str] = &[
     "bot/src/stores.rs",
+    "bridge-sip/src/media.rs",
+    "bridge-sip/src/phone/domain.rs",
+    "bridge-sip/src/phone/socket.rs",
+    "bridge-sip/src/phone/stack.rs",
+    "bridge-sip/src/phone/stream.rs",
+    "bridge-sip/src/phone/stream/connection.rs",
+    "bridge-sip/src/ports.rs",
+    "bridge-sip/src/probe.rs",
     "crates/mumble/src/client/connection.rs",
+    "crates/mumble/src/client/datagrams.rs",
     "crates/mumble/src/client/dial.rs",
     "crates/service/src/health/serve.rs",
 ];

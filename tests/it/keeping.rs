@@ -46,6 +46,7 @@ fn script(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
         "CHROMADB_START",
         "MUMBLE_DATA",
         "STATE_DIR",
+        "PHONE_STATE_DIR",
     ] {
         command.env_remove(named);
     }
@@ -86,7 +87,8 @@ fn text_of(path: &Path) -> String {
 #[test]
 fn what_was_saved_comes_back_the_same() {
     let home = TempDir::new().unwrap();
-    let [kept, of_redis, of_chroma, state] = ["kept", "redis", "chroma", "state"].map(|name| {
+    let names = ["kept", "redis", "chroma", "state", "phone"];
+    let [kept, of_redis, of_chroma, state, phone] = names.map(|name| {
         let folder = home.path().join(name);
         fs::create_dir(&folder).unwrap();
         folder
@@ -98,7 +100,9 @@ fn what_was_saved_comes_back_the_same() {
     fill_postgres(&postgres);
     fill_redis(&cache);
     fill_chroma(&index);
-    fs::write(state.join("identity.pem"), "a key").unwrap();
+    for folder in [&state, &phone] {
+        fs::write(folder.join("identity.pem"), "a key").unwrap();
+    }
 
     let before = (
         seen_in_postgres(&postgres),
@@ -116,7 +120,7 @@ fn what_was_saved_comes_back_the_same() {
     );
     let cache_at = format!("redis://127.0.0.1:{}", cache.port());
     let [redis_data, chroma_data] = [&of_redis, &of_chroma].map(|f| text_of(&f.join("data")));
-    let [mumble_data, state_data] = [mumble.folder(), &state].map(text_of);
+    let [mumble_data, state_data, phone_data] = [mumble.folder(), &state, &phone].map(text_of);
     let named = [
         ("DATABASE_URL", database.as_str()),
         ("REDIS_URL", &cache_at),
@@ -124,6 +128,7 @@ fn what_was_saved_comes_back_the_same() {
         ("CHROMADB_DATA", &chroma_data),
         ("MUMBLE_DATA", &mumble_data),
         ("STATE_DIR", &state_data),
+        ("PHONE_STATE_DIR", &phone_data),
     ];
     drop(index);
     let saved = script("backup.sh", &[&text_of(&kept)], &named);
@@ -142,8 +147,10 @@ fn what_was_saved_comes_back_the_same() {
     mumble.stop();
     fs::remove_file(mumble.folder().join("database.sqlite")).unwrap();
     fs::remove_dir_all(&chroma_data).unwrap();
-    fs::write(state.join("identity.pem"), "another key").unwrap();
-    fs::write(state.join("strange"), "").unwrap();
+    for folder in [&state, &phone] {
+        fs::write(folder.join("identity.pem"), "another key").unwrap();
+        fs::write(folder.join("strange"), "").unwrap();
+    }
 
     // The second time onto what the first one brought back, and with a log of changes.
     for log in ["no", "yes"] {
@@ -155,11 +162,11 @@ fn what_was_saved_comes_back_the_same() {
         assert_eq!(seen_in_postgres(&postgres), before.0);
         let index = Store::chroma(&of_chroma);
         assert_eq!(seen_in_chroma(&index), before.2);
-        assert_eq!(
-            fs::read_to_string(state.join("identity.pem")).unwrap(),
-            "a key"
-        );
-        assert!(!state.join("strange").exists());
+        for folder in [&state, &phone] {
+            let key = fs::read_to_string(folder.join("identity.pem")).unwrap();
+            assert_eq!(key, "a key");
+            assert!(!folder.join("strange").exists());
+        }
     }
     let others = "select string_agg(datname, ',') from pg_database where datname ~ 'mumble'";
     assert_eq!(sql(&postgres, "postgres", others).trim(), "mumble_ai");

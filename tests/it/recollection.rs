@@ -13,9 +13,16 @@ use world::remembered::{self, Part, Score, Set};
 const TUNED_PERCENT: usize = 95;
 
 /// The same of the conversations that were held aside. The aim is 95 here too, and it is missed:
-/// measured were 23 of 29, so that of all questions together 92 of a hundred have what they need.
+/// measured were 23 of 29, so that of both together 92 of a hundred have what they need.
 /// For five of the six that fail nothing is near enough to come at all.
 const HELD_PERCENT: usize = 79;
+
+/// The same of those that somebody else wrote, in quite other words than what was said: measured
+/// were 15 of 32. For most of the others nothing is near enough to come at all.
+const STRANGE_PERCENT: usize = 46;
+
+/// Of their 12 questions for what was never said so many bring an entry. Of the 48 others none does.
+const STRANGE_UNASKED: usize = 1;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_said_is_in_the_prompt_and_nothing_else() {
@@ -34,14 +41,18 @@ async fn what_was_said_is_in_the_prompt_and_nothing_else() {
         .collect();
     println!("(needed, of), foreign, unasked: {figures:?}");
     assert_eq!(sum(|score| score.foreign), 0, "nothing of anybody else's");
-    assert_eq!(sum(|score| score.unasked), 0, "nothing that was never said");
     for (part, score) in scores {
         let (good, all) = score.needed();
         let misses = &score.misses;
-        let percent = match part {
-            Part::Tuned => TUNED_PERCENT,
-            Part::Held => HELD_PERCENT,
+        let (percent, unasked) = match part {
+            Part::Tuned => (TUNED_PERCENT, 0),
+            Part::Held => (HELD_PERCENT, 0),
+            Part::Strange => (STRANGE_PERCENT, STRANGE_UNASKED),
         };
+        assert!(
+            score.unasked <= unasked,
+            "{part:?}: what was never said: {misses:#?}"
+        );
         assert!(
             100 * good >= percent * all,
             "{part:?}: {good} of {all}: {misses:#?}"

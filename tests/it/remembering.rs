@@ -173,6 +173,27 @@ async fn a_phone_caller_is_forgotten_when_they_leave() {
 }
 
 #[tokio::test]
+async fn who_calls_next_on_a_telephone_line_is_somebody_else() {
+    let state = TempDir::new().unwrap();
+    let server = MumbleServer::start(MumbleOptions {
+        channels: vec!["Parked".to_owned()],
+        ..MumbleOptions::default()
+    });
+    let stage = stage_on(server, state.path());
+    let mut line = stage.caller("Phone-line-1").await;
+    tell(&mut line, "My code word is tulip.").await;
+    tell(&mut line, "What is my code word?").await;
+    assert!(knows(&stage, SECRET), "it is the same call");
+    let client = line.client().clone();
+    let parked = client.roster().find_channel("Root/Parked").unwrap().id;
+    let talk = client.roster().me().unwrap().channel;
+    client.enter(parked).await.unwrap();
+    client.enter(talk).await.unwrap();
+    tell(&mut line, "What is my code word?").await;
+    assert!(!knows(&stage, SECRET), "{:?}", stage.prompts());
+}
+
+#[tokio::test]
 async fn who_cannot_be_recalled_is_answered_without() {
     let state = TempDir::new().unwrap();
     // Takes connections, and never answers one.

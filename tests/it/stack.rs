@@ -14,14 +14,25 @@ const INFRASTRUCTURE: &[&str] = &["postgres", "redis", "chromadb"];
 const CORE: &[&str] = &["mumble-server", "faster-whisper", "piper", "ollama"];
 const APPLICATION: &[&str] = &["bot"];
 
+/// Runs only for those who ask for it, and needs the Mumble server alone.
+const PHONE: &str = "bridge-sip";
+
 /// All that the host is asked to listen on.
 const PORTS: &[(&str, &str)] = &[
     ("mumble-server", "48000:64738/tcp"),
     ("mumble-server", "48000:64738/udp"),
     ("bot", "127.0.0.1:8082:8080"),
+    (PHONE, "${SIP_PORT:-5060}:${SIP_PORT:-5060}/udp"),
+    (PHONE, "${SIP_PORT:-5060}:${SIP_PORT:-5060}/tcp"),
+    (
+        PHONE,
+        "${RTP_PORT_MIN:-10000}-${RTP_PORT_MAX:-10010}:\
+         ${RTP_PORT_MIN:-10000}-${RTP_PORT_MAX:-10010}/udp",
+    ),
+    (PHONE, "127.0.0.1:8083:8080"),
 ];
 
-/// What outlives a container. The last three hold models, and who the assistant is.
+/// What outlives a container. The last four hold models, and who assistant and callers are.
 const VOLUMES: &[&str] = &[
     "mumble-data",
     "postgres-data",
@@ -31,6 +42,7 @@ const VOLUMES: &[&str] = &[
     "whisper-models",
     "ollama-models",
     "assistant-state",
+    "phone-state",
 ];
 
 const DOCKERFILES: &[&str] = &[
@@ -110,7 +122,10 @@ fn reference() -> BTreeMap<String, Option<String>> {
 
 #[test]
 fn each_phase_waits_until_the_one_before_it_is_healthy() {
-    let services = services();
+    let mut services = services();
+    let phone = services.remove(PHONE).expect("there is a phone line");
+    let waits = phone["depends_on"].as_object().expect("it waits");
+    assert_eq!(waits.keys().collect::<Vec<_>>(), ["mumble-server"]);
     let named: BTreeSet<&str> = services.keys().map(String::as_str).collect();
     let phases = [INFRASTRUCTURE, CORE, APPLICATION];
     assert_eq!(named, phases.concat().into_iter().collect());
@@ -153,6 +168,21 @@ fn the_assistant_gets_a_minute_to_start_and_is_asked_by_its_own_command() {
     let check = services()["bot"]["healthcheck"].clone();
     assert_eq!(check["start_period"], "60s");
     assert_eq!(texts(&check["test"]), ["CMD", "mumble-ai", "health"]);
+}
+
+#[test]
+fn who_wants_no_telephone_gets_none() {
+    for (name, service) in services() {
+        let profiles = texts(&service["profiles"]);
+        let expected: &[&str] = if name == PHONE { &["phone"] } else { &[] };
+        assert_eq!(profiles, expected, "{name}");
+    }
+    let phone = services().remove(PHONE).expect("there is a phone line");
+    assert_eq!(texts(&phone["command"]), ["bridge-sip"]);
+    assert_eq!(phone["image"], services()["bot"]["image"]);
+    assert_eq!(phone["environment"]["SIP_BIND"], "0.0.0.0");
+    let check = texts(&phone["healthcheck"]["test"]);
+    assert_eq!(check, ["CMD", "mumble-ai", "health"]);
 }
 
 #[test]
@@ -304,7 +334,10 @@ fn the_example_has_every_setting_with_the_value_that_is_in_force() {
     assert!(strange.is_empty(), "no setting is called {strange:?}");
 
     let services = services();
-    let fixed = services["bot"]["environment"].as_object().expect("a table");
+    let of = |name: &str| services[name]["environment"].as_object().expect("a table");
+    let fixed = of(PHONE).iter().chain(of("bot"));
+    // What is blank is kept from a part whose business it is not; the other one has it.
+    let fixed: BTreeMap<_, _> = fixed.filter(|(_, value)| *value != "").collect();
     let of_compose: BTreeMap<String, String> = variables().into_iter().collect();
     for (name, shown) in example {
         let expected = match (of_compose.get(&name), fixed.get(&name), &reference[&name]) {

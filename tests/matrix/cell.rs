@@ -40,6 +40,8 @@ pub(super) struct Row {
     bounds: Bounds,
     proxies: [Proxy; 3],
     assistant: Assistant,
+    /// Whether a turn has not ended yet that was given up.
+    owed: bool,
     ann: Caller,
     _server: MumbleServer,
 }
@@ -72,6 +74,7 @@ impl Row {
             bounds,
             proxies,
             assistant,
+            owed: false,
             ann,
             _server: server,
         }
@@ -170,13 +173,19 @@ impl Row {
 
     /// One question and what becomes of it.
     async fn turn(&mut self, bound: Duration) -> Result<Turn, String> {
+        // The report of a turn that was given up must not be taken for this one's.
+        if std::mem::take(&mut self.owed) {
+            self.assistant.reports().await;
+        }
         let question = question::spoken(CAPITAL_OF_FRANCE).await;
         let over = self.ann.say(&question).await;
+        self.owed = true;
         let sign = timeout(bound, self.ann.hears_after(Assistant::NAME, over)).await;
         let sign = sign.map_err(|_| format!("nothing was heard within {bound:?}"))?;
         let left = bound.saturating_sub(over.elapsed());
         let ended = timeout(left, self.assistant.reports()).await;
         let stages = ended.map_err(|_| format!("a turn did not end within {bound:?}"))?;
+        self.owed = false;
         Ok(Turn {
             sign: sign - over,
             ended: over.elapsed(),

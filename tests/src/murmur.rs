@@ -27,8 +27,8 @@ pub struct Options {
     pub password: Option<String>,
     /// Whether an address that connects often is banned. Default: never.
     pub autoban: Autoban,
-    /// Channels under the root; behind a tab the access token that alone opens it. Default:
-    /// none.
+    /// Channels under the root; behind a tab the access token that alone opens it, or `+` where
+    /// everybody may make temporary channels below. Default: none.
     pub channels: Vec<String>,
     /// Further lines for its settings file, such as `textmessagelength=128`.
     pub settings: Vec<String>,

@@ -138,6 +138,17 @@ impl Running {
         self.signal("-HUP").await;
     }
 
+    /// How much memory of its own it has at this moment, in KiB: what it has written to, and not
+    /// what it has only mapped from files (`RssAnon` of proc(5)).
+    pub fn memory(&self) -> u64 {
+        let pid = self.child.id().expect("it runs");
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+        let mut lines = status.lines();
+        let own = lines.find_map(|line| line.strip_prefix("RssAnon:"));
+        let own = own.and_then(|own| own.trim().strip_suffix(" kB"));
+        own.and_then(|own| own.parse().ok()).expect("Linux tells")
+    }
+
     async fn signal(&self, signal: &str) {
         let pid = self.child.id().expect("it runs").to_string();
         let sent = Command::new("kill").args([signal, &pid]).status().await;

@@ -69,7 +69,7 @@ impl Proxy {
     /// Starts a relay to `server`, TCP and UDP, with chance seeded by `seed`. To go through it,
     /// join with `config.port = proxy.port()`.
     pub async fn before(server: &MumbleServer, seed: u64) -> Self {
-        let proxy = Self::start((Ipv4Addr::LOCALHOST, server.port()).into(), seed).await;
+        let proxy = Self::start((Ipv4Addr::LOCALHOST, server.port()).into(), false, seed).await;
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, proxy.port)).await;
         let udp = Arc::new(udp.expect("the port is free"));
         let shared = &proxy.shared;
@@ -82,15 +82,16 @@ impl Proxy {
     pub async fn to(url: &str, seed: u64) -> Self {
         let url = reqwest::Url::parse(url).expect("an engine has a URL");
         let addresses = url.socket_addrs(|| None).expect("an engine has an address");
-        Self::start(addresses[0], seed).await
+        Self::start(addresses[0], true, seed).await
     }
 
-    async fn start(server: SocketAddr, seed: u64) -> Self {
+    async fn start(server: SocketAddr, is_engine: bool, seed: u64) -> Self {
         let port = free_port();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
         let here = CancellationToken::new();
         let shared = Arc::new(Shared {
             server,
+            is_engine,
             faults: watch::Sender::new(Faults::default()),
             chance: Mutex::new(Chance::of(seed)),
             datagrams: Mutex::default(),
@@ -176,6 +177,7 @@ impl Proxy {
 #[derive(Debug)]
 struct Shared {
     server: SocketAddr,
+    is_engine: bool,
     faults: watch::Sender<Faults>,
     chance: Mutex<Chance>,
     datagrams: Mutex<VecDeque<Datagram>>,

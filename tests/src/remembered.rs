@@ -35,8 +35,10 @@ const STEP: usize = 256;
 pub enum Part {
     /// It may.
     Tuned,
-    /// It is kept aside.
+    /// It was kept aside.
     Held,
+    /// It was written by somebody who had not seen how recall works, after everything was tuned.
+    Strange,
 }
 
 /// What a question asks for.

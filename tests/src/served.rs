@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 const SERVE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/serve.sh");
 
@@ -65,6 +66,25 @@ pub fn free_port() -> u16 {
         let port = listener.local_addr().expect("it is bound").port();
         if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
             return port;
+        }
+    }
+}
+
+/// The first of `count` neighbouring ports of 127.0.0.1 that are free for UDP at this moment, and
+/// that the system gives to nobody who asks for any port.
+pub fn free_range(count: u16) -> u16 {
+    /// Below the ports that Linux gives away by itself (32768 and above).
+    const RANGE: std::ops::Range<u16> = 11_000..32_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Test processes that run at once begin at different places.
+    let begin = (std::process::id() % 1000) as u16 * 20;
+    let length = RANGE.end - RANGE.start - count;
+    loop {
+        let next = NEXT.fetch_add(count, Ordering::Relaxed);
+        let first = RANGE.start + begin.wrapping_add(next) % length;
+        let is_free = |port| UdpSocket::bind(("127.0.0.1", port)).is_ok();
+        if (first..first + count).all(is_free) {
+            return first;
         }
     }
 }

@@ -10,6 +10,11 @@
 //! - [`Assistant`]: the one that is tried, in the test's own process.
 //! - [`stage`]: an assistant with scripted engines on a server of its own.
 //! - [`Caller`]: a Mumble user that asks and listens.
+//! - [`Bridge`]: the phone line that is tried, in the test's own process.
+//! - [`Phone`]: a real telephone.
+//! - [`Pbx`]: a real telephone system.
+//! - [`handset`]: a telephone that is nothing but packets, and bad lines.
+//! - [`Sipp`]: a real tester of telephone exchanges.
 //! - [`program`]: the real executable, in a process of its own.
 //! - [`figures`]: what the tables of the benchmarks need.
 //! - [`talkers`]: fifty users who talk at once, in a process of their own.
@@ -31,6 +36,12 @@ pub mod question;
 mod assistant;
 pub mod stage;
 mod caller;
+mod bridge;
+mod phone;
+mod pbx;
+pub mod handset;
+pub mod pitch;
+mod sipp;
 pub mod program;
 pub mod figures;
 pub mod leashed;
@@ -39,11 +50,15 @@ pub mod kernel;
 pub mod talkers;
 
 pub use assistant::{Assistant, Urls};
+pub use bridge::Bridge;
 pub use caller::{Caller, Utterance};
 pub use chance::Chance;
 pub use elsewhere::Elsewhere;
 pub use engines::{EMBEDDING_MODEL, Engines, Instance, SMALL_MODEL, embedding_folder};
 pub use murmur::{Autoban, MumbleServer, Options as MumbleOptions, Release};
+pub use pbx::Pbx;
+pub use phone::{Phone, PhoneCodec};
 pub use proxy::{Datagram, Direction, Fault, Faults, Proxy, Request, Tcp, Udp};
-pub use served::free_port;
+pub use served::{free_port, free_range};
+pub use sipp::{Sipp, Via};
 pub use stores::Store;

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::Circuit;
-use super::limits::{
+use service::settings::limits::{
     THRESHOLD, addresses, filled, fraction, liveliness, millis, number, pace, share, some_words,
     within,
 };

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
-use super::limits::{
+use service::settings::limits::{
     filled, millis, minutes, minutes_or_none, number, refused, share, some_address, some_days,
     some_filled,
 };

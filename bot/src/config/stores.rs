@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
-use serde::Deserialize;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Deserializer};
+use service::settings::limits::{
+    THRESHOLD, filled, fraction, millis, number, refused, some_address, some_filled,
+};
 
 use super::Circuit;
-use super::limits::{
-    THRESHOLD, filled, fraction, millis, number, some_address, some_filled, some_url,
-};
 
 /// Room `[database]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -130,5 +130,23 @@ impl Chromadb {
             threshold: self.circuit_threshold,
             timeout: self.circuit_timeout,
         }
+    }
+}
+
+/// An address that can hold a password: it is kept as a secret and never told.
+fn some_url<'de, D: Deserializer<'de>, S: Scheme>(
+    deserializer: D,
+) -> Result<Option<SecretString>, D::Error> {
+    let url = SecretString::deserialize(deserializer)?;
+    let rest = S::PREFIXES
+        .iter()
+        .find_map(|scheme| url.expose_secret().strip_prefix(scheme));
+    if rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) {
+        Ok(Some(url))
+    } else {
+        Err(refused(format!(
+            "expected an address such as {}",
+            S::EXAMPLE
+        )))
     }
 }

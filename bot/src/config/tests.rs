@@ -40,7 +40,8 @@ fn refusal(variable: &str, value: &str) -> String {
     error
 }
 
-/// The variables of the reference whose default is a number.
+/// The variables of the reference whose default is a number, but for those of the phone line,
+/// which the assistant does not read.
 fn numbers() -> Vec<(String, bool)> {
     let settings = Settings::load(REFERENCE, None, &|_| None).unwrap();
     let number = |line: Line| {
@@ -48,7 +49,10 @@ fn numbers() -> Vec<(String, bool)> {
         let whole = value.is_integer();
         (whole || value.is_float()).then_some((line.variable, whole))
     };
-    settings.lines().filter_map(number).collect()
+    let read = settings
+        .lines()
+        .filter(|line| !line.key.starts_with("sip."));
+    read.filter_map(number).collect()
 }
 
 #[test]

@@ -71,7 +71,7 @@ impl Conversation {
             manner,
             ..
         } = answer;
-        let here = self.client.roster().user(speaker).is_some();
+        let here = self.is_here(speaker);
         let first_fault = self.turns.fault(turn).is_none();
         let Given { ended, stages } = match given {
             Ok(given) => given,
@@ -87,8 +87,12 @@ impl Conversation {
         self.addressing.answered(speaker, manner, now);
         self.floor.release();
         match ended {
+            // Whoever is on the line now did not ask this.
+            Ended::Unheard(question) if !self.is_still(&question) => {
+                self.end_with(now, turn, self.absence(), stages);
+            }
             // They left, or the connection did: nobody is there to go on.
-            Ended::Unheard(_) | Ended::With(Outcome::Interrupted) if !here => {
+            Ended::With(Outcome::Interrupted) if !here => {
                 self.end_with(now, turn, self.absence(), stages);
             }
             Ended::Unheard(question) => {

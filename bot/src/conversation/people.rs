@@ -7,9 +7,11 @@ use memory::Who;
 use mumble::SessionId;
 
 use super::Conversation;
+use super::callers::Callers;
 use crate::ear::Drafted;
 use crate::manner::Manner;
 use crate::past::Begun;
+use crate::person;
 use crate::turns::About;
 
 /// Everybody on the server who was met, and what is being recalled for whoever speaks. Bounded by
@@ -18,6 +20,7 @@ use crate::turns::About;
 pub(crate) struct People {
     met: HashMap<SessionId, Who>,
     recalls: HashMap<SessionId, Begun>,
+    pub(super) callers: Callers,
 }
 
 impl Conversation {
@@ -39,23 +42,32 @@ impl Conversation {
         let roster = self.client.roster();
         for user in roster.users() {
             self.meet(user.session);
+            // Who was there first is not welcomed.
+            let here = roster.me().is_some_and(|me| me.channel == user.channel);
+            if here && person::is_caller(&user.name) {
+                self.people.callers.insert(user.session);
+            }
         }
     }
 
     /// Somebody has left.
     pub(super) fn part_from(&mut self, session: SessionId) {
         self.people.recalls.remove(&session);
+        self.people.callers.remove(&session);
         if let Some(who) = self.people.met.remove(&session) {
             self.answerer.past.memory().leave(&who);
         }
+        self.answerer.past.part_from(session);
     }
 
     /// The connection is gone, and every visit with it.
     pub(super) fn part_from_everybody(&mut self) {
         self.people.recalls.clear();
+        self.people.callers.clear();
         for (_, who) in self.people.met.drain() {
             self.answerer.past.memory().leave(&who);
         }
+        self.answerer.past.part_from_everybody();
     }
 
     /// Somebody pauses: if they go on, what is recalled now is not asked for.

@@ -49,22 +49,12 @@ impl Conversation {
         let company = scene.asker.company;
         // Whether others may hear of it was not asked of them here.
         let may_be_heard = |entry: &Entry| entry.audience.may_be_told(company, false);
-        let about = About {
-            speaker: user.session,
-            way: Way::Spoken,
-            manner: Manner::Aloud,
-            began: now,
-            over: now,
-        };
+        let about = About::at_once(now, user.session, Way::Spoken, Manner::Aloud);
         if !(can_hear(roster, user) && due.iter().all(may_be_heard)) {
             return self.remind_in_writing(now, about, due);
         }
         // Nobody is interrupted by a reminder: it comes again in a moment.
-        let free = self.floor.is_idle()
-            && self.present.answer.is_none()
-            && self.present.unanswered.is_empty()
-            && self.ears.speaking() == 0;
-        if free {
+        if self.is_free() {
             let turn = self.numbers.next();
             self.begin(now, turn, about, State::Waiting);
             self.offer(
@@ -78,6 +68,14 @@ impl Conversation {
             );
             self.answer_next(now);
         }
+    }
+
+    /// Whether nobody speaks, is answered or waits to be.
+    pub(super) fn is_free(&self) -> bool {
+        self.floor.is_idle()
+            && self.present.answer.is_none()
+            && self.present.unanswered.is_empty()
+            && self.ears.speaking() == 0
     }
 
     fn remind_in_writing(&mut self, now: Instant, about: About, due: &[Entry]) {

@@ -33,13 +33,7 @@ impl Conversation {
             return;
         }
         let turn = self.numbers.next();
-        let mut about = About {
-            speaker: session,
-            way: Way::Typed,
-            manner: Manner::Aloud,
-            began: now,
-            over: now,
-        };
+        let mut about = About::at_once(now, session, Way::Typed, Manner::Aloud);
         let errand = Errand::in_text(&text, self.names.iter().map(String::as_str));
         let (spot, to) = match to {
             TextScope::Private => {

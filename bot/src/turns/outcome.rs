@@ -14,6 +14,8 @@ pub(crate) enum Outcome {
     Written,
     /// Somebody was told of what they wished to be told of.
     Reminded,
+    /// Somebody who came was welcomed.
+    Greeted,
     /// An engine failed, and the person was told.
     Apologised,
     /// The person spoke over the answer.
@@ -48,7 +50,7 @@ impl Outcome {
     /// Why there was no answer, as it is logged; `None` when there was one.
     pub(crate) fn reason(self) -> Option<&'static str> {
         Some(match self {
-            Self::Answered | Self::Written | Self::Reminded => return None,
+            Self::Answered | Self::Written | Self::Reminded | Self::Greeted => return None,
             Self::Apologised => "an engine failed; the speaker was told",
             Self::Interrupted => "the speaker interrupted",
             Self::Joined => "it goes on in the speaker's next turn",
@@ -69,7 +71,9 @@ impl Outcome {
     /// The outcome in the words of the board.
     pub(crate) fn on_the_board(self) -> health::Outcome {
         match self {
-            Self::Answered | Self::Written | Self::Reminded => health::Outcome::Answered,
+            Self::Answered | Self::Written | Self::Reminded | Self::Greeted => {
+                health::Outcome::Answered
+            }
             Self::Apologised => health::Outcome::Apologised,
             Self::Interrupted => health::Outcome::Interrupted,
             _ => health::Outcome::Silent,
@@ -85,6 +89,7 @@ impl Outcome {
             Self::Answered => {}
             Self::Written => tracing::info!(speaker, "turn answered in writing"),
             Self::Reminded => tracing::info!(speaker, "reminder told"),
+            Self::Greeted => tracing::info!(speaker, "caller welcomed"),
             Self::Interrupted => tracing::info!(speaker, "answer interrupted"),
             Self::Joined => tracing::info!(speaker, "turn goes on in the speaker's next one"),
             Self::Broken | Self::Stuck(_) => {

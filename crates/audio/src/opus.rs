@@ -19,26 +19,41 @@ const MAX_PACKET: usize = 4_000;
 /// one after it, coarsely, for a few kbit/s.
 const EXPECTED_LOSS_PERCENT: i32 = 10;
 
+/// The rates of the sound that Opus takes and gives, in Hz (RFC 6716, section 2).
+pub const RATES: [u32; 5] = [8_000, 12_000, 16_000, 24_000, 48_000];
+
 /// The bit rates that Opus works at, in bit/s (RFC 6716, section 2.1.1).
 const BITRATES: std::ops::RangeInclusive<u32> = 6_000..=510_000;
 
-/// Encodes 48 kHz mono speech, with in-band FEC for 10 % expected loss.
+/// Encodes mono speech, with in-band FEC for 10 % expected loss.
 pub struct Encoder {
     inner: ::opus::Encoder,
+    rate: u32,
 }
 
 impl Encoder {
-    /// An encoder at `bitrate` bit/s, kept between 6,000 and 510,000.
+    /// An encoder of sound at 48 kHz, at `bitrate` bit/s, kept between 6,000 and 510,000.
     ///
     /// # Errors
     ///
     /// [`OpusError::Codec`] when libopus cannot be set up.
     pub fn new(bitrate: u32) -> Result<Self, OpusError> {
-        let mut inner = ::opus::Encoder::new(MUMBLE_HZ, Channels::Mono, Application::Voip)?;
+        Self::at(MUMBLE_HZ, bitrate)
+    }
+
+    /// The same for sound at `rate` Hz: 8,000, 12,000, 16,000, 24,000 or 48,000. Whoever decodes
+    /// the packets does so at any of these rates (RFC 6716, section 2.1.3); a telephone's 8 kHz
+    /// take half the work to encode as they are that they take brought to 48 kHz.
+    ///
+    /// # Errors
+    ///
+    /// [`OpusError::Codec`] at any other rate.
+    pub fn at(rate: u32, bitrate: u32) -> Result<Self, OpusError> {
+        let mut inner = ::opus::Encoder::new(rate, Channels::Mono, Application::Voip)?;
         inner.set_signal(Signal::Voice)?;
         inner.set_inband_fec(true)?;
         inner.set_packet_loss_perc(EXPECTED_LOSS_PERCENT)?;
-        let mut encoder = Self { inner };
+        let mut encoder = Self { inner, rate };
         encoder.set_bitrate(bitrate)?;
         Ok(encoder)
     }
@@ -53,7 +68,12 @@ impl Encoder {
         Ok(self.inner.set_bitrate(Bitrate::Bits(bitrate as i32))?)
     }
 
-    /// Encodes one frame: 960 samples are 20 ms; 10, 40 and 60 ms are allowed as well.
+    /// The rate of what it encodes, in Hz.
+    pub fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    /// Encodes one frame: 960 samples are 20 ms at 48 kHz; 10, 40 and 60 ms are allowed as well.
     ///
     /// # Errors
     ///
@@ -347,6 +367,26 @@ mod tests {
         }
         decoder.reset();
         assert_eq!(energy(&decoder.conceal(FRAME).unwrap()), 0.0);
+    }
+
+    #[test]
+    fn sound_of_a_telephone_is_encoded_at_its_own_rate() {
+        let (mut encoder, mut decoder) = (
+            Encoder::at(8000, 24_000).unwrap(),
+            Decoder::new(48_000).unwrap(),
+        );
+        let sound: Vec<i16> = voice(48_000).into_iter().step_by(6).collect();
+        let heard: Vec<i16> = sound
+            .chunks(160)
+            .flat_map(|frame| decoder.decode(&encoder.encode(frame).unwrap()).unwrap())
+            .collect();
+        assert_eq!(heard.len(), 48_000);
+        let ratio = energy(&heard) / 6.0 / energy(&sound);
+        assert!((0.7..1.3).contains(&ratio), "energy changed by {ratio}");
+        assert!(matches!(
+            Encoder::at(44_100, 24_000),
+            Err(OpusError::Codec(_))
+        ));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod alarm;
 mod connection;
+mod datagrams;
 mod dial;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use audio::opus::RATES;
 use tokio::{
     task::spawn_blocking,
     time::{sleep_until, timeout},
@@ -28,14 +30,12 @@ use crate::limiter::Permit;
 use crate::roster::Roster;
 use crate::standing::{Standing, Trouble};
 
+pub use alarm::Alarm;
 use connection::Connection;
 pub(crate) use dial::{Dialled, dial};
 
 /// How long farewells may take.
 const FAREWELL: Duration = Duration::from_millis(500);
-
-/// The rates that Opus decodes to, in Hz (RFC 6716, section 2).
-const OPUS_RATES: [u32; 5] = [8_000, 12_000, 16_000, 24_000, 48_000];
 
 /// Starts a Mumble user's life in a background task.
 ///
@@ -49,8 +49,8 @@ const OPUS_RATES: [u32; 5] = [8_000, 12_000, 16_000, 24_000, 48_000];
 pub fn join(config: Config, shutdown: CancellationToken) -> (Client, Events) {
     let rate = config.hear_rate;
     assert!(
-        OPUS_RATES.contains(&rate),
-        "hear_rate is {rate} Hz, not one of {OPUS_RATES:?}"
+        RATES.contains(&rate),
+        "hear_rate is {rate} Hz, not one of {RATES:?}"
     );
     let shared = Arc::new(Shared::default());
     let ended = CancellationToken::new();

@@ -5,6 +5,7 @@ use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 use secrecy::SecretString;
 use thiserror::Error;
 
+use crate::beat::Beat;
 use crate::limiter::ConnectionLimit;
 use crate::pin::Fingerprint;
 
@@ -45,6 +46,9 @@ pub struct Config {
     /// Whether to try UDP for the voice. Default: true; the TCP tunnel is used while UDP does
     /// not answer.
     pub udp: bool,
+    /// The pace that it keeps, where many users of one process keep the same. Default: none; it is
+    /// woken by each datagram, and says each packet of its voice to the millisecond.
+    pub beat: Option<Beat>,
     /// How often connections are made at all. Default: one that is kept in `state_dir`, so that
     /// a program that is started again and again is held up too. Users that join one server from
     /// one address should share one.
@@ -75,6 +79,7 @@ impl Config {
             bitrate: DEFAULT_BITRATE,
             hear_rate: audio::SPEECH_HZ,
             udp: true,
+            beat: None,
             retry: Retry::default(),
         }
     }

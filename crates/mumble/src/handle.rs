@@ -81,6 +81,17 @@ impl Client {
         self.speak_to(Target::Normal)
     }
 
+    /// Begins an utterance that somebody is saying at this moment, such as the caller of a
+    /// telephone: its sound is pushed as it comes, at `rate` Hz, and is encoded at that rate.
+    ///
+    /// Each 20 ms of it leave as soon as they are pushed, so it waits for nothing; pushing it
+    /// evenly is the caller's part. It ends by itself when nothing was pushed for 200 ms, and goes
+    /// on when more is. At a rate that Opus does not know it is brought to 48 kHz. All else is as
+    /// with [`Client::speak`].
+    pub fn speak_live(&self, rate: u32) -> Speech {
+        self.shared.speech.speak_live(rate)
+    }
+
     /// Begins an utterance to somebody else than the own channel: a whisper or a shout. All
     /// else is as with [`Client::speak`].
     ///
@@ -150,6 +161,11 @@ impl Events {
             event = inbox.next() => Some(event),
             () = self.ended.cancelled() => inbox.take(),
         }
+    }
+
+    /// The next event, if there is one already.
+    pub fn try_next(&mut self) -> Option<Event> {
+        self.shared.inbox.take()
     }
 
     /// How many pieces of sound were dropped because nobody read them.

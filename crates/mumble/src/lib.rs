@@ -16,6 +16,7 @@ mod event;
 mod act;
 mod denied;
 mod kept;
+mod beat;
 mod handle;
 mod client;
 mod identity;
@@ -41,7 +42,8 @@ mod oracle;
 pub mod fuzz;
 
 pub use act::{ActError, Lifetime, Presence};
-pub use client::join;
+pub use beat::Beat;
+pub use client::{Alarm, join};
 pub use config::{Config, DEFAULT_BITRATE, DEFAULT_PORT, InvalidPin, Pin, Retry};
 pub use datagram::Voice;
 pub use denied::{Denied, Permission};

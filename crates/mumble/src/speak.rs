@@ -13,7 +13,11 @@ use std::{
     time::Duration,
 };
 
-use audio::{MUMBLE_HZ, Pcm, opus::packet_duration, resample::Resampler};
+use audio::{
+    MUMBLE_HZ, Pcm,
+    opus::{RATES, packet_duration},
+    resample::Resampler,
+};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
@@ -21,7 +25,7 @@ use crate::error::SpeechError;
 use crate::target::Target;
 
 pub(crate) use mouth::{Frame, Mouth};
-use utterance::{Ending, FRAME, FRAME_SAMPLES, State, Utterance};
+use utterance::{Ending, FRAME, Manner, State, Utterance};
 
 /// How much sound may lie queued in an utterance before [`Speech::push`] waits: enough to
 /// synthesise a sentence ahead, little enough to hold in memory for every caller.
@@ -81,7 +85,7 @@ impl Speech {
         self.push_samples(&tail).await?;
         let mut rest = packets;
         self.fill(|state| {
-            let (now, later) = rest.split_at(rest.len().min(state.room() / FRAME_SAMPLES));
+            let (now, later) = rest.split_at(rest.len().min(state.room_for_packets()));
             for packet in now {
                 state.push_packet(Bytes::copy_from_slice(packet.as_ref()));
             }
@@ -157,7 +161,7 @@ impl Speech {
     }
 
     fn resample(&mut self, pcm: Pcm) -> Vec<i16> {
-        let rate = pcm.rate();
+        let (rate, wanted) = (pcm.rate(), self.utterance.manner.rate);
         let mut samples = Vec::new();
         if self
             .resampler
@@ -166,12 +170,12 @@ impl Speech {
         {
             samples = self.flush();
         }
-        if rate == MUMBLE_HZ {
+        if rate == wanted {
             samples.extend(pcm.into_samples());
         } else {
             let (_, resampler) = self
                 .resampler
-                .get_or_insert_with(|| (rate, Resampler::new(rate, MUMBLE_HZ)));
+                .get_or_insert_with(|| (rate, Resampler::new(rate, wanted)));
             samples.extend(resampler.push(pcm.samples()));
         }
         samples
@@ -255,7 +259,21 @@ struct Waiting {
 impl SpeechQueue {
     /// Begins an utterance behind those that wait.
     pub(crate) fn speak(self: &Arc<Self>, target: Target) -> Speech {
-        let utterance = Arc::new(Utterance::new(target));
+        self.begin(target, Manner::MADE)
+    }
+
+    /// Begins one that somebody is saying now, at `rate` Hz if Opus knows that rate.
+    pub(crate) fn speak_live(self: &Arc<Self>, rate: u32) -> Speech {
+        let rate = if RATES.contains(&rate) {
+            rate
+        } else {
+            MUMBLE_HZ
+        };
+        self.begin(Target::Normal, Manner { rate, live: true })
+    }
+
+    fn begin(self: &Arc<Self>, target: Target, manner: Manner) -> Speech {
+        let utterance = Arc::new(Utterance::new(target, manner));
         {
             let mut waiting = self.lock();
             if !waiting.joined {

@@ -12,13 +12,19 @@ use std::io::IsTerminal as _;
 use std::sync::OnceLock;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::{Config, LogFormat};
+
+mod hush;
+
+use hush::Hush;
 
 /// Puts another filter into the running log; there is one log in a process.
 static REFILTER: OnceLock<Refilter> = OnceLock::new();
 
-type Refilter = Box<dyn Fn(EnvFilter) + Send + Sync>;
+type Refilter = Box<dyn Fn(&str, EnvFilter) + Send + Sync>;
 
 /// Sends log lines to standard error from here on, and panics with them: a task that dies must
 /// not do so in silence. A process that already logs keeps its way of logging.
@@ -27,6 +33,8 @@ type Refilter = Box<dyn Fn(EnvFilter) + Send + Sync>;
 /// When `log_level` is neither a level nor a filter; the message says what is expected.
 pub fn start(config: &Config) -> Result<(), String> {
     let filter = filter(&config.log_level)?;
+    let hush = Hush::of(&config.log_level);
+    let rehush = hush.clone();
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -36,14 +44,20 @@ pub fn start(config: &Config) -> Result<(), String> {
         LogFormat::Text => {
             let builder = builder.with_filter_reloading();
             let handle = builder.reload_handle();
-            let refilter: Refilter = Box::new(move |filter| handle.reload(filter).unwrap_or(()));
-            (builder.try_init(), refilter)
+            let refilter: Refilter = Box::new(move |level, filter| {
+                rehush.change(level);
+                handle.reload(filter).unwrap_or(());
+            });
+            (builder.finish().with(hush).try_init(), refilter)
         }
         LogFormat::Json => {
             let builder = builder.json().flatten_event(true).with_filter_reloading();
             let handle = builder.reload_handle();
-            let refilter: Refilter = Box::new(move |filter| handle.reload(filter).unwrap_or(()));
-            (builder.try_init(), refilter)
+            let refilter: Refilter = Box::new(move |level, filter| {
+                rehush.change(level);
+                handle.reload(filter).unwrap_or(());
+            });
+            (builder.finish().with(hush).try_init(), refilter)
         }
     };
     if started.is_ok() {
@@ -60,7 +74,7 @@ pub fn start(config: &Config) -> Result<(), String> {
 pub fn change(log_level: &str) -> Result<(), String> {
     let filter = filter(log_level)?;
     if let Some(refilter) = REFILTER.get() {
-        refilter(filter);
+        refilter(log_level, filter);
     }
     Ok(())
 }
@@ -68,9 +82,10 @@ pub fn change(log_level: &str) -> Result<(), String> {
 /// Which lines are logged. A plain level is for our own parts: the libraries below us stay at
 /// `warn`, for what they tell of connections nobody asked to see. A filter can open them.
 fn filter(level: &str) -> Result<EnvFilter, String> {
-    const OURS: [&str; 9] = [
+    const OURS: [&str; 10] = [
         "mumble_ai",
         "bot",
+        "bridge_sip",
         "mumble",
         "audio",
         "speech",

@@ -48,7 +48,8 @@ fn well(table: &mut String, qualities: &[Quality]) -> std::fmt::Result {
          else had said. Unasked: questions for what was never said, or was said in private and is \
          asked before others, that brought an entry. Outdated: questions about what has changed \
          that showed the old as still so. The conversations held aside were not looked at for \
-         tuning.\n\n\
+         tuning; those by somebody else were written after it, without a look at how recall \
+         works.\n\n\
          | stores | conversations | needed | foreign | unasked | outdated |\n\
          |---|---|---:|---:|---:|---:|\n"
     )?;
@@ -58,6 +59,7 @@ fn well(table: &mut String, qualities: &[Quality]) -> std::fmt::Result {
             let part = match part {
                 Part::Tuned => "tuned on",
                 Part::Held => "held aside",
+                Part::Strange => "by somebody else",
             };
             writeln!(
                 table,

@@ -9,6 +9,8 @@ use world::{MumbleOptions, MumbleServer};
 use super::{Engines, NOBODY, assert_names, only_line};
 use world::stage::tone;
 
+mod phone;
+
 #[tokio::test]
 async fn doctor_says_of_each_part_that_it_is_well() {
     let engines = Engines::start();
@@ -24,6 +26,7 @@ async fn doctor_says_of_each_part_that_it_is_well() {
         "cache",
         "vectors",
         "embedding",
+        "phone",
         "state",
     ];
     let lines: Vec<&str> = ran.stdout.lines().collect();

@@ -12,6 +12,14 @@ use world::Store;
 use super::filled::{fill_postgres, fill_redis, redis, seen_in_postgres, seen_in_redis, sql};
 use super::{Ran, UNAVAILABLE, only_backup, text_of};
 
+/// Volumes that hold a folder of files, the phone line's with it.
+const FOLDERS: [&str; 4] = [
+    "mumble-data",
+    "chromadb-data",
+    "assistant-state",
+    "phone-state",
+];
+
 /// What a machine with the stack on it has.
 struct Machine {
     home: TempDir,
@@ -28,14 +36,14 @@ impl Machine {
         let docker = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripted_docker.sh");
         symlink(docker, at("bin/docker")).unwrap();
         let cache = Store::redis(&at("redis"), "yes");
-        for volume in ["mumble-data", "chromadb-data", "assistant-state"] {
+        for volume in FOLDERS {
             fs::create_dir_all(at("volumes").join(volume)).unwrap();
             fs::write(at("volumes").join(volume).join("file"), volume).unwrap();
         }
         symlink(at("redis/data"), at("volumes/redis-data")).unwrap();
         fs::write(
             at("running"),
-            "postgres\nredis\nchromadb\nmumble-server\nbot\n",
+            "postgres\nredis\nchromadb\nmumble-server\nbot\nbridge-sip\n",
         )
         .unwrap();
         Self {
@@ -103,14 +111,16 @@ fn volumes_are_saved_while_the_stack_runs_and_brought_back_when_it_is_down() {
     let backup = PathBuf::from(only_backup(&kept));
     let refused = machine.script("restore.sh", &backup);
     assert_eq!(refused.code, Some(UNAVAILABLE), "{refused:?}");
-    assert!(refused.said.contains("mumble-server"), "{refused:?}");
+    for word in ["mumble-server", "bridge-sip", "--profile phone down"] {
+        assert!(refused.said.contains(word), "{refused:?}");
+    }
 
     sql(&machine.postgres, "mumble_ai", "drop table said cascade");
     redis(cache, &["flushall"]);
     machine.cache = None;
     fs::write(&list, "Ann\nZoe\n").unwrap();
     fs::write(machine.at("running"), "").unwrap();
-    for volume in ["mumble-data", "chromadb-data", "assistant-state"] {
+    for volume in FOLDERS {
         fs::write(machine.at("volumes").join(volume).join("file"), "spoilt").unwrap();
     }
     let restored = machine.script("restore.sh", &backup);
@@ -126,8 +136,26 @@ fn volumes_are_saved_while_the_stack_runs_and_brought_back_when_it_is_down() {
     assert_eq!(seen_in_postgres(&machine.postgres), before.0);
     let cache = Store::redis(&machine.at("redis"), "yes");
     assert_eq!(seen_in_redis(&cache), before.1);
-    for volume in ["mumble-data", "chromadb-data", "assistant-state"] {
+    for volume in FOLDERS {
         let file = machine.at("volumes").join(volume).join("file");
         assert_eq!(fs::read_to_string(file).unwrap(), volume);
     }
+}
+
+#[test]
+fn a_stack_without_a_phone_line_is_saved_and_brought_back_without_one() {
+    let mut machine = Machine::new();
+    fill_postgres(&machine.postgres);
+    let phone = machine.at("volumes/phone-state");
+    fs::remove_dir_all(&phone).unwrap();
+    let kept = machine.at("kept");
+    let saved = machine.script("backup.sh", &kept);
+    assert_eq!(saved.code, Some(0), "{saved:?}");
+    let backup = PathBuf::from(only_backup(&kept));
+    assert!(!backup.join("phone.tar").exists());
+    machine.cache = None;
+    fs::write(machine.at("running"), "").unwrap();
+    let restored = machine.script("restore.sh", &backup);
+    assert_eq!(restored.code, Some(0), "{restored:?}");
+    assert!(!phone.exists(), "nobody has asked for it");
 }

@@ -33,7 +33,7 @@ const FAILURE: &str = r#"{"error":"told to fail"}"#;
 /// Connections that wait to be taken; the system refuses more.
 const BACKLOG: u32 = 1024;
 
-/// How long a user who is told in good order that nothing more comes may take to leave.
+/// How long either end of a connection that the proxy has ended may take to be done with it.
 const GOODBYE: Duration = Duration::from_secs(5);
 
 /// A piece of a stream.
@@ -105,19 +105,18 @@ impl Shared {
             let reply = self.write(Direction::Down, to_go_down, to_user);
             tokio::try_join!(listen, answer, ask, reply)
         };
-        match ended {
-            Ok(_) => {}
-            Err(Ending::Reset) => {
-                let _ = user.set_zero_linger();
-            }
-            Err(Ending::Closed) => {
-                // Closing while the user still sends would be a reset.
-                let rest = async {
-                    let mut piece = [0; PIECE];
-                    while let Ok(1..) = user.read(&mut piece).await {}
-                };
-                let _ = timeout(GOODBYE, rest).await;
-            }
+        let Err(ending) = ended else { return };
+        if ending == Ending::Closed {
+            // Closing while the user still sends would be a reset.
+            drain(&mut user).await;
+        } else {
+            let _ = user.set_zero_linger();
+        }
+        drop(user);
+        if self.is_engine {
+            // It is the way back that fails, not the engine: an Ollama that is left in the middle
+            // of an answer may keep its model busy for ever.
+            drain(&mut server).await;
         }
     }
 
@@ -254,6 +253,13 @@ async fn read(mut from: ReadHalf<'_>, to: mpsc::Sender<Piece>) {
             return;
         }
     }
+}
+
+/// Reads what still comes, to nobody, for [`GOODBYE`] at most.
+async fn drain(from: &mut TcpStream) {
+    let mut piece = vec![0; PIECE];
+    let rest = async { while let Ok(1..) = from.read(&mut piece).await {} };
+    let _ = timeout(GOODBYE, rest).await;
 }
 
 /// A socket that holds an address on which nobody listens: who connects is refused, and nobody

@@ -6,22 +6,44 @@
 
 use std::time::Instant;
 
+use tokio::time::sleep_until;
+
 /// Wakes at one moment at a time.
 #[derive(Debug)]
-pub(super) struct Alarm {
+pub struct Alarm {
     #[cfg(target_os = "linux")]
     timer: Option<linux::Timer>,
 }
 
+impl Default for Alarm {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Alarm {
     /// An alarm that is not set.
-    pub(super) fn new() -> Self {
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn new() -> Self {
         Self {
             #[cfg(target_os = "linux")]
             timer: linux::Timer::new()
                 .inspect_err(|error| tracing::debug!(%error, "no exact timer"))
                 .ok(),
         }
+    }
+
+    /// Waits until `deadline`, as exactly as can be.
+    pub async fn until(&mut self, deadline: Instant) {
+        #[cfg(target_os = "linux")]
+        if let Some(timer) = &mut self.timer
+            && timer.wait(deadline).await.is_ok()
+        {
+            return;
+        }
+        sleep_until(deadline.into()).await;
     }
 
     /// Waits until `deadline`. Never ends without one, and where there is no exact timer: who
@@ -125,6 +147,9 @@ mod tests {
             let deadline = now() + Duration::from_millis(length);
             let woken = timeout(PATIENCE, alarm.wait(Some(deadline))).await;
             assert!(woken.is_ok());
+            assert!(now() >= deadline);
+            let deadline = deadline + Duration::from_millis(length);
+            assert!(timeout(PATIENCE, alarm.until(deadline)).await.is_ok());
             assert!(now() >= deadline);
         }
     }

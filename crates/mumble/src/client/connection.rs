@@ -1,19 +1,12 @@
 //! One connection: a loop between its two sockets and the session.
 
-use std::{
-    io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    pin::pin,
-    sync::Arc,
-    time::Instant,
-};
+use std::{io, pin::pin, sync::Arc, time::Instant};
 
 use bytes::{Buf, BytesMut};
 use futures::{FutureExt, StreamExt};
-use socket2::SockRef;
 use tokio::{
     io::{AsyncWriteExt, ReadHalf, WriteHalf},
-    net::{TcpStream, UdpSocket},
+    net::TcpStream,
     time::sleep_until,
 };
 use tokio_rustls::client::TlsStream;
@@ -22,7 +15,14 @@ use tokio_util::{
     sync::CancellationToken,
 };
 
-use super::{Dialled, alarm::Alarm, dial::certificate_refused, now};
+use super::{
+    Dialled,
+    alarm::Alarm,
+    datagrams::{Datagrams, LONGEST},
+    dial::certificate_refused,
+    now,
+};
+use crate::beat::{Beat, Follower};
 use crate::config::Config;
 use crate::control::{Control, ControlCodec, ControlError};
 use crate::error::JoinError;
@@ -38,14 +38,6 @@ const MOST_UNWRITTEN: usize = 64 << 10;
 /// A server that does not take this many bytes is gone.
 const STUCK: usize = 1 << 20;
 
-/// Longer than any datagram that Mumble sends (1024 bytes).
-const LONGEST_DATAGRAM: usize = 2048;
-
-/// What the system is asked to keep of datagrams that are not read yet, in bytes; it may give
-/// less. A hundred voices fill it in half a second: each datagram counts with its overhead there,
-/// some 800 bytes for a packet of voice.
-const UNREAD: usize = 4 << 20;
-
 /// As many datagrams, or users and channels, are read at a time before everything else has its
 /// turn: those of fifty voices that came together.
 const AT_ONCE: usize = 64;
@@ -56,7 +48,7 @@ pub(super) struct Connection {
     shared: Arc<Shared>,
     session: Session,
     joined: Option<Instant>,
-    udp: Option<UdpSocket>,
+    udp: Option<Datagrams>,
     writer: WriteHalf<TlsStream<TcpStream>>,
     unwritten: BytesMut,
     unflushed: bool,
@@ -71,7 +63,7 @@ impl Connection {
         dialled: Dialled,
         place: Option<&str>,
     ) -> (Self, ReadHalf<TlsStream<TcpStream>>) {
-        let udp = match bind_beside(dialled.peer).await {
+        let udp = match Datagrams::beside(dialled.peer, config.beat.is_none()) {
             Ok(udp) => Some(udp).filter(|_| config.udp),
             Err(error) => {
                 tracing::warn!(%error, "no UDP socket; voice goes through the tunnel");
@@ -113,11 +105,14 @@ impl Connection {
     ) -> Result<(), JoinError> {
         let shared = Arc::clone(&self.shared);
         let mut messages = FramedRead::new(reader, ControlCodec::default());
-        let mut datagram = [0; LONGEST_DATAGRAM];
+        let mut datagram = [0; LONGEST];
         // These two are not made anew in every round, for a round is made for every packet.
         let mut over = pin!(shutdown.cancelled());
         let mut due = pin!(sleep_until(self.session.deadline().into()));
-        let mut alarm = Alarm::new();
+        // Whoever follows a beat needs no clock of its own.
+        let mut beat = self.config.beat.as_ref().map(Beat::follow);
+        let alone = beat.is_none();
+        let mut alarm = alone.then(Alarm::new);
         loop {
             self.session.handle_timeout(now())?;
             self.drain()?;
@@ -127,7 +122,7 @@ impl Connection {
             shared.set_stats(stats);
             let has_room = shared.inbox.has_room();
             let deadline = self.session.deadline().into();
-            if due.deadline() != deadline {
+            if alone && due.deadline() != deadline {
                 due.as_mut().reset(deadline);
             }
             // Unbiased: a flood of datagrams must not hold up the stream.
@@ -137,6 +132,7 @@ impl Connection {
                     self.session.handle_datagram(now(), &datagram[..length]);
                     self.receive_more(&mut datagram);
                 }
+                () = struck(beat.as_mut()) => self.receive_more(&mut datagram),
                 written = write(&mut self.writer, &mut self.unwritten, &mut self.unflushed) => {
                     written.map_err(|error| self.broken(error))?;
                 }
@@ -151,8 +147,8 @@ impl Connection {
                     self.session.send_text(to, &text);
                 }
                 () = shared.speech.wake.notified() => {}
-                () = &mut due => {}
-                () = alarm.wait(self.session.speech_deadline()) => {}
+                () = &mut due, if alone => {}
+                () = rings(alarm.as_mut(), self.session.speech_deadline()) => {}
             }
         }
     }
@@ -183,9 +179,13 @@ impl Connection {
     /// Takes in what else has arrived, up to [`AT_ONCE`] datagrams.
     fn receive_more(&mut self, datagram: &mut [u8]) {
         for _ in 1..AT_ONCE {
-            let received = self.udp.as_ref().map(|udp| udp.try_recv(datagram));
-            let Some(Ok(length)) = received else { return };
-            self.session.handle_datagram(now(), &datagram[..length]);
+            let received = self.udp.as_ref().map(|udp| udp.try_receive(datagram));
+            match received {
+                Some(Ok(length)) => self.session.handle_datagram(now(), &datagram[..length]),
+                // About a datagram sent before; there may be others behind it.
+                Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                Some(Err(_)) | None => return,
+            }
         }
     }
 
@@ -196,8 +196,9 @@ impl Connection {
         while let Some(output) = self.session.poll() {
             match output {
                 Output::Datagram(datagram) => {
-                    // A datagram that the system does not take is a lost one, as on the way.
-                    let _ = self.udp.as_ref().map(|udp| udp.try_send(&datagram));
+                    if let Some(udp) = &self.udp {
+                        udp.send(&datagram);
+                    }
                 }
                 Output::Control(Control::UdpTunnel(_)) if self.unwritten.len() > MOST_UNWRITTEN => {
                     tracing::debug!(
@@ -284,15 +285,26 @@ impl Connection {
 }
 
 /// A datagram's length, once one is there. Never ends without a socket.
-async fn receive(udp: Option<&UdpSocket>, datagram: &mut [u8]) -> usize {
-    let Some(udp) = udp else {
-        return std::future::pending().await;
-    };
-    loop {
-        // An error is about a datagram sent before (nobody listens there): pings will tell.
-        if let Ok(length) = udp.recv(datagram).await {
-            return length;
-        }
+async fn receive(udp: Option<&Datagrams>, datagram: &mut [u8]) -> usize {
+    match udp {
+        Some(udp) => udp.receive(datagram).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Ends at the next stroke of a beat; never without one.
+async fn struck(beat: Option<&mut Follower>) {
+    match beat {
+        Some(beat) => beat.struck().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Ends at `deadline`, if there are both.
+async fn rings(alarm: Option<&mut Alarm>, deadline: Option<Instant>) {
+    match alarm {
+        Some(alarm) => alarm.wait(deadline).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -315,20 +327,4 @@ async fn write(
         std::future::pending::<()>().await;
     }
     Ok(())
-}
-
-/// A UDP socket for the same server that the stream goes to.
-async fn bind_beside(peer: SocketAddr) -> io::Result<UdpSocket> {
-    let local: SocketAddr = match peer {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let udp = UdpSocket::bind(local).await?;
-    // A smaller buffer is no reason to do without UDP.
-    if let Err(error) = SockRef::from(&udp).set_recv_buffer_size(UNREAD) {
-        tracing::debug!(%error, "the system keeps its own size of the UDP buffer");
-    }
-    // Only the server's datagrams get through then.
-    udp.connect(peer).await?;
-    Ok(udp)
 }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use super::{CONNECTIONS, WINDOW};
+use super::WINDOW;
 
 /// Name of the file: a line for each connection, in milliseconds since 1970.
 const FILE: &str = "connections";
@@ -43,16 +43,21 @@ impl Kept {
     ///
     /// # Errors
     /// How long to wait; nothing is counted then.
-    pub(super) fn take(&self, now: SystemTime) -> Result<Option<Entry>, Duration> {
+    pub(super) fn take(&self, now: SystemTime, most: usize) -> Result<Option<Entry>, Duration> {
         let now = millis(now);
         let _lock = self.lock();
         let mut times = self.read(now);
-        let oldest = times.len().checked_sub(CONNECTIONS).map(|at| times[at]);
-        if let Some(oldest) = oldest {
+        let oldest = times.len().checked_sub(most).and_then(|at| times.get(at));
+        if let Some(&oldest) = oldest {
             return Err(Duration::from_millis(oldest + window() - now));
         }
         times.push(now);
         Ok(self.write(&times).then_some(Entry(now)))
+    }
+
+    /// How many connections count now.
+    pub(super) fn count(&self, now: SystemTime) -> usize {
+        self.read(millis(now)).len()
     }
 
     /// Takes a connection out of the count.
@@ -131,6 +136,7 @@ fn millis(time: SystemTime) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::CONNECTIONS;
     use super::*;
 
     fn after(seconds: u64) -> SystemTime {
@@ -142,18 +148,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let kept = || Kept::in_folder(folder.path());
         for second in 0..8 {
-            assert!(kept().take(after(second)).unwrap().is_some());
+            assert!(kept().take(after(second), CONNECTIONS).unwrap().is_some());
         }
-        assert_eq!(kept().take(after(20)), Err(Duration::from_secs(101)));
-        assert!(kept().take(after(121)).is_ok());
-        assert_eq!(kept().take(after(121)), Err(Duration::from_secs(1)));
+        assert_eq!(
+            kept().take(after(20), CONNECTIONS),
+            Err(Duration::from_secs(101))
+        );
+        assert!(kept().take(after(121), CONNECTIONS).is_ok());
+        assert_eq!(
+            kept().take(after(121), CONNECTIONS),
+            Err(Duration::from_secs(1))
+        );
     }
 
     #[test]
     fn those_who_start_together_are_counted_each() {
         let folder = tempfile::tempdir().unwrap();
         let granted = std::thread::scope(|scope| {
-            let start = || Kept::in_folder(folder.path()).take(after(0)).is_ok();
+            let start = || {
+                Kept::in_folder(folder.path())
+                    .take(after(0), CONNECTIONS)
+                    .is_ok()
+            };
             let started: Vec<_> = (0..16).map(|_| scope.spawn(start)).collect();
             let taken = started.into_iter().map(|thread| thread.join().unwrap());
             taken.filter(|&granted| granted).count()
@@ -166,9 +182,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let kept = Kept::in_folder(folder.path());
         for second in 0..8 {
-            kept.take(after(1_000_000 + second)).unwrap();
+            kept.take(after(1_000_000 + second), CONNECTIONS).unwrap();
         }
-        assert!(kept.take(after(0)).is_ok());
+        assert!(kept.take(after(0), CONNECTIONS).is_ok());
     }
 
     proptest! {
@@ -180,7 +196,7 @@ mod tests {
             fs::write(folder.path().join(FILE), garbage).unwrap();
             let kept = Kept::in_folder(folder.path());
             for _ in 0..4 {
-                prop_assert!(kept.take(after(0)).unwrap().is_some());
+                prop_assert!(kept.take(after(0), CONNECTIONS).unwrap().is_some());
             }
         }
     }

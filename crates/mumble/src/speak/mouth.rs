@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use audio::opus::Encoder;
+use audio::{MUMBLE_HZ, opus::Encoder};
 use bytes::Bytes;
 
 use super::{
     SpeechQueue,
-    utterance::{Ending, FRAME, FRAME_SAMPLES, Next, Sound},
+    utterance::{Ending, FRAME, Manner, Next, Sound, Utterance},
 };
 use crate::error::SpeechError;
 use crate::target::Target;
@@ -29,9 +29,13 @@ const BRIDGE: u32 = 10;
 /// sound goes on from where it was, behind a pause that its sequence numbers tell of.
 const LATEST: Duration = Duration::from_millis(100);
 
-/// How long a stopped voice takes to fade (10 ms). An Opus packet holds back its last 6.5 ms for
-/// the next one, and there is none.
-const FADE_SAMPLES: usize = FRAME_SAMPLES / 2;
+/// By so much a frame that somebody is saying now may leave before its place on the clock: enough
+/// for what was said just before a voice was noticed, and for whoever pushes a little unevenly.
+const EARLIEST: Duration = Duration::from_millis(60);
+
+/// How much of the last frame a stopped voice takes to fade (10 ms). An Opus packet holds back
+/// its last 6.5 ms for the next one, and there is none.
+const FADE: usize = 2;
 
 /// One packet to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +55,9 @@ pub(crate) struct Frame {
 pub(crate) struct Mouth {
     queue: Arc<SpeechQueue>,
     encoder: Option<Encoder>,
+    bitrate: u32,
+    /// How the present utterance is said.
+    manner: Manner,
     voice: Voice,
     /// Whom the present talk-spurt is for.
     target: Arc<Target>,
@@ -73,12 +80,11 @@ enum Voice {
 impl Mouth {
     /// A mouth that is silent. `bitrate` in bit/s.
     pub(crate) fn new(now: Instant, queue: Arc<SpeechQueue>, bitrate: u32) -> Self {
-        let encoder = Encoder::new(bitrate)
-            .inspect_err(|error| tracing::error!(%error, bitrate, "no encoder for the own voice"))
-            .ok();
         Self {
             queue,
-            encoder,
+            encoder: encoder(MUMBLE_HZ, bitrate),
+            bitrate,
+            manner: Manner::MADE,
             voice: Voice::Silent,
             target: Arc::default(),
             due: now,
@@ -89,6 +95,7 @@ impl Mouth {
 
     /// Changes the bit rate, in bit/s.
     pub(crate) fn set_bitrate(&mut self, bitrate: u32) {
+        self.bitrate = bitrate;
         if let Some(encoder) = &mut self.encoder
             && let Err(error) = encoder.set_bitrate(bitrate)
         {
@@ -102,10 +109,10 @@ impl Mouth {
         loop {
             let utterance = self.queue.front()?;
             let mut state = utterance.lock();
-            if now < self.due && state.ending != Ending::Stopped {
+            if now < self.earliest(utterance.manner) && state.ending != Ending::Stopped {
                 return None;
             }
-            self.target = Arc::clone(&utterance.target);
+            self.take_up(&utterance);
             let (sound, last) = match state.next() {
                 Next::Nothing if self.voice == Voice::Silent => {
                     drop(state);
@@ -113,7 +120,7 @@ impl Mouth {
                     self.queue.pop();
                     continue;
                 }
-                Next::Nothing => (silence(), true),
+                Next::Nothing => (self.silence(), true),
                 Next::Sound {
                     sound,
                     samples,
@@ -128,15 +135,19 @@ impl Mouth {
                     if self.voice == Voice::Silent {
                         continue;
                     }
-                    return self.frame(now, Sound::Samples(faded(rest)), true);
+                    let rest = self.faded(rest);
+                    return self.frame(now, rest, true);
                 }
                 Next::Dry => {
                     let Voice::Talking { bridged } = self.voice else {
                         return None;
                     };
-                    let last = bridged >= BRIDGE;
+                    if self.manner.live && now < self.dried_up() {
+                        return None;
+                    }
+                    let last = self.manner.live || bridged >= BRIDGE;
                     drop(state);
-                    let frame = self.frame(now, silence(), last)?;
+                    let frame = self.frame(now, self.silence(), last)?;
                     if !last {
                         self.voice = Voice::Talking {
                             bridged: bridged + 1,
@@ -168,6 +179,9 @@ impl Mouth {
         let (Voice::Talking { .. }, Some(utterance)) = (self.voice, self.queue.front()) else {
             return;
         };
+        if utterance.manner != self.manner {
+            return;
+        }
         let Some((samples, sound)) = utterance.lock().take_ahead() else {
             return;
         };
@@ -182,15 +196,43 @@ impl Mouth {
     pub(crate) fn shut(&mut self, now: Instant) -> Option<Frame> {
         match self.voice {
             Voice::Silent => None,
-            Voice::Talking { .. } => self.frame(now, silence(), true),
+            Voice::Talking { .. } => self.frame(now, self.silence(), true),
         }
     }
 
     /// When the next frame is due; none while there is nothing to say.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let utterance = self.queue.front()?;
-        let waits = self.voice == Voice::Silent && utterance.lock().is_dry();
-        (!waits).then_some(self.due)
+        let dry = utterance.lock().is_dry();
+        match (self.voice, dry) {
+            (Voice::Silent, true) => None,
+            (Voice::Talking { .. }, true) if utterance.manner.live => Some(self.dried_up()),
+            _ => Some(self.earliest(utterance.manner)),
+        }
+    }
+
+    /// Before this moment no frame of such an utterance leaves.
+    fn earliest(&self, manner: Manner) -> Instant {
+        let early = if manner.live {
+            EARLIEST
+        } else {
+            Duration::ZERO
+        };
+        self.due.checked_sub(early).unwrap_or(self.due)
+    }
+
+    /// When a voice has ended of which nothing comes any more, where nothing is sent meanwhile.
+    fn dried_up(&self) -> Instant {
+        self.due + FRAME * BRIDGE
+    }
+
+    /// Readies itself for the next frame of an utterance.
+    fn take_up(&mut self, utterance: &Utterance) {
+        self.target = Arc::clone(&utterance.target);
+        if self.manner.rate != utterance.manner.rate {
+            self.encoder = encoder(utterance.manner.rate, self.bitrate);
+        }
+        self.manner = utterance.manner;
     }
 
     /// Encodes a frame and moves the clock on; none, and the voice is silent, when there is no
@@ -244,20 +286,27 @@ impl Mouth {
         self.sequence = self.sequence.max(silence);
         self.due = self.due.max(now);
     }
-}
 
-fn silence() -> Sound {
-    Sound::Samples(vec![0; FRAME_SAMPLES])
-}
-
-/// A frame that takes a voice down to silence, for a voice cut off clicks.
-fn faded(mut samples: Vec<i16>) -> Vec<i16> {
-    samples.resize(FRAME_SAMPLES, 0);
-    for (at, sample) in samples.iter_mut().enumerate() {
-        let left = FADE_SAMPLES.saturating_sub(at) as i32;
-        *sample = (i32::from(*sample) * left / FADE_SAMPLES as i32) as i16;
+    fn silence(&self) -> Sound {
+        Sound::Samples(vec![0; self.manner.frame()])
     }
-    samples
+
+    /// A frame that takes a voice down to silence, for a voice cut off clicks.
+    fn faded(&self, mut samples: Vec<i16>) -> Sound {
+        samples.resize(self.manner.frame(), 0);
+        let fade = samples.len() / FADE;
+        for (at, sample) in samples.iter_mut().enumerate() {
+            let left = fade.saturating_sub(at) as i32;
+            *sample = (i32::from(*sample) * left / fade as i32) as i16;
+        }
+        Sound::Samples(samples)
+    }
+}
+
+fn encoder(rate: u32, bitrate: u32) -> Option<Encoder> {
+    Encoder::at(rate, bitrate)
+        .inspect_err(|error| tracing::error!(%error, bitrate, "no encoder for the own voice"))
+        .ok()
 }
 
 #[cfg(test)]

@@ -18,20 +18,42 @@ use crate::target::Target;
 /// and headers.
 pub(super) const FRAME: Duration = Duration::from_millis(20);
 
-/// Samples in a frame.
-pub(super) const FRAME_SAMPLES: usize = in_samples(FRAME);
-
 /// What the caller and the mouth share about one utterance.
 #[derive(Debug)]
 pub(super) struct Utterance {
     pub(super) target: Arc<Target>,
+    pub(super) manner: Manner,
     state: Mutex<State>,
     /// Told when there is room again, and at the end.
     pub(super) changed: Notify,
 }
 
-#[derive(Debug, Default)]
+/// What an utterance is made of, and when it leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Manner {
+    /// The rate of its sound, in Hz, which is the one that it is encoded at.
+    pub(super) rate: u32,
+    /// Whether somebody is saying it now: its frames leave when they are complete. All others
+    /// leave on the clock.
+    pub(super) live: bool,
+}
+
+impl Manner {
+    /// What is made ahead of its time.
+    pub(super) const MADE: Self = Self {
+        rate: MUMBLE_HZ,
+        live: false,
+    };
+
+    /// Samples in a frame.
+    pub(super) fn frame(self) -> usize {
+        in_samples(FRAME, self.rate)
+    }
+}
+
+#[derive(Debug)]
 pub(super) struct State {
+    manner: Manner,
     /// What has not left yet.
     pieces: VecDeque<Piece>,
     /// Samples in `pieces`.
@@ -48,7 +70,7 @@ pub(super) struct State {
 /// Sound of one kind.
 #[derive(Debug)]
 enum Piece {
-    /// At 48 kHz, to be cut into frames; never empty.
+    /// At the utterance's rate, to be cut into frames; never empty.
     Samples(VecDeque<i16>),
     /// A frame that is encoded already.
     Packet(Bytes),
@@ -92,10 +114,11 @@ pub(super) enum Sound {
 }
 
 impl Utterance {
-    pub(super) fn new(target: Target) -> Self {
+    pub(super) fn new(target: Target, manner: Manner) -> Self {
         Self {
             target: Arc::new(target),
-            state: Mutex::default(),
+            manner,
+            state: Mutex::new(State::new(manner)),
             changed: Notify::new(),
         }
     }
@@ -105,7 +128,7 @@ impl Utterance {
     }
 
     pub(super) fn heard(&self) -> Duration {
-        Duration::from_micros(self.lock().heard * 1_000_000 / u64::from(MUMBLE_HZ))
+        Duration::from_micros(self.lock().heard * 1_000_000 / u64::from(self.manner.rate))
     }
 
     /// Ends it from the caller's side; does nothing when it has ended.
@@ -133,12 +156,29 @@ impl Utterance {
 }
 
 impl State {
-    /// How many more samples may be queued.
-    pub(super) fn room(&self) -> usize {
-        in_samples(MOST_QUEUED).saturating_sub(self.queued)
+    fn new(manner: Manner) -> Self {
+        Self {
+            manner,
+            pieces: VecDeque::new(),
+            queued: 0,
+            ready: None,
+            ending: Ending::Open,
+            heard: 0,
+            outcome: None,
+        }
     }
 
-    /// Adds samples at 48 kHz.
+    /// How many more samples may be queued.
+    pub(super) fn room(&self) -> usize {
+        in_samples(MOST_QUEUED, self.manner.rate).saturating_sub(self.queued)
+    }
+
+    /// How many more packets may be queued.
+    pub(super) fn room_for_packets(&self) -> usize {
+        self.room() / self.manner.frame()
+    }
+
+    /// Adds samples at the utterance's rate.
     pub(super) fn push_samples(&mut self, samples: &[i16]) {
         if samples.is_empty() {
             return;
@@ -154,7 +194,7 @@ impl State {
 
     /// Adds a frame that is encoded already.
     pub(super) fn push_packet(&mut self, packet: Bytes) {
-        self.queued += FRAME_SAMPLES;
+        self.queued += self.manner.frame();
         self.pieces.push_back(Piece::Packet(packet));
     }
 
@@ -209,7 +249,7 @@ impl State {
             None => false,
             Some(Piece::Packet(_)) => true,
             Some(Piece::Samples(samples)) => {
-                samples.len() >= FRAME_SAMPLES || self.pieces.len() > 1
+                samples.len() >= self.manner.frame() || self.pieces.len() > 1
             }
         };
         self.ending == Ending::Open && !complete
@@ -217,16 +257,17 @@ impl State {
 
     /// The frame in front, filled up with silence, and how many of its samples are sound.
     fn take(&mut self) -> Option<(Sound, usize)> {
+        let frame = self.manner.frame();
         let (sound, taken) = match self.pieces.front_mut()? {
             Piece::Packet(packet) => {
                 let packet = std::mem::take(packet);
                 self.pieces.pop_front();
-                (Sound::Packet(packet), FRAME_SAMPLES)
+                (Sound::Packet(packet), frame)
             }
             Piece::Samples(queued) => {
-                let taken = queued.len().min(FRAME_SAMPLES);
+                let taken = queued.len().min(frame);
                 let mut samples: Vec<i16> = queued.drain(..taken).collect();
-                samples.resize(FRAME_SAMPLES, 0);
+                samples.resize(frame, 0);
                 if queued.is_empty() {
                     self.pieces.pop_front();
                 }
@@ -238,6 +279,6 @@ impl State {
     }
 }
 
-const fn in_samples(duration: Duration) -> usize {
-    duration.as_millis() as usize * MUMBLE_HZ as usize / 1000
+fn in_samples(duration: Duration, rate: u32) -> usize {
+    duration.as_millis() as usize * rate as usize / 1000
 }

@@ -4,14 +4,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One moment by both clocks, from which every other is reckoned.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
-    pub(super) now: Instant,
-    pub(super) wall: SystemTime,
+pub struct Clock {
+    /// By the clock that only goes forward.
+    pub now: Instant,
+    /// By the clock on the wall.
+    pub wall: SystemTime,
 }
 
 impl Clock {
     /// This moment.
-    pub(super) fn read() -> Self {
+    #[must_use]
+    pub fn read() -> Self {
         Self {
             now: Instant::now(),
             wall: SystemTime::now(),
@@ -19,7 +22,8 @@ impl Clock {
     }
 
     /// Seconds from 1970 to `moment`, in whole milliseconds: more would only be noise.
-    pub(super) fn unix(self, moment: Instant) -> f64 {
+    #[must_use]
+    pub fn unix(self, moment: Instant) -> f64 {
         let wall = if moment > self.now {
             self.wall + moment.duration_since(self.now)
         } else {
@@ -31,7 +35,8 @@ impl Clock {
     }
 
     /// How long ago it was.
-    pub(super) fn age(self, moment: Instant) -> Duration {
+    #[must_use]
+    pub fn age(self, moment: Instant) -> Duration {
         self.now.saturating_duration_since(moment)
     }
 }

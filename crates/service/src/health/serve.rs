@@ -7,13 +7,14 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpListener as Listener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -23,10 +24,10 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::board::Board;
+use super::pages::{Pages, Told};
 use super::verdict::Status;
 
-/// What is served.
+/// What is served; the last is there only for a role that has turns.
 pub const PATHS: [&str; 5] = ["/health", "/live", "/ready", "/metrics", "/turns"];
 
 /// As many connections are open at a time; one more takes the place of the oldest. A probe, a
@@ -44,6 +45,12 @@ const LONGEST_HEAD: usize = 16 * 1024;
 /// time for others to close theirs.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What sets the port, unless another setting is named.
+const SETTING: &str = "HEALTH_PORT";
+
+/// Content type of what is told in JSON.
+const JSON: &str = "application/json";
+
 /// Content type of `/metrics`.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -59,20 +66,32 @@ pub struct Server {
 pub enum ServeError {
     /// Somebody else listens there.
     #[error(
-        "HEALTH_PORT {} is taken at HEALTH_BIND {}, perhaps by another assistant; set \
-         HEALTH_PORT to a free port",
-        .0.port(), .0.ip()
+        "{setting} {} is taken at HEALTH_BIND {}, perhaps by another assistant; set \
+         {setting} to a free port",
+        .address.port(), .address.ip()
     )]
-    Taken(SocketAddr),
+    Taken {
+        /// Where.
+        address: SocketAddr,
+        /// The variable that sets the port.
+        setting: &'static str,
+    },
     /// Nobody can listen there, whoever it is.
     #[error(
-        "HEALTH_BIND {} with HEALTH_PORT {} cannot be listened at: {}; set HEALTH_BIND to an \
-         address of this computer, such as 127.0.0.1, and HEALTH_PORT to 1024 or more",
-        .0.ip(), .0.port(), .1
+        "HEALTH_BIND {} with {setting} {} cannot be listened at: {source}; set HEALTH_BIND to an \
+         address of this computer, such as 127.0.0.1, and {setting} to 1024 or more",
+        .address.ip(), .address.port()
     )]
-    Impossible(SocketAddr, #[source] io::Error),
+    Impossible {
+        /// Where.
+        address: SocketAddr,
+        /// The variable that sets the port.
+        setting: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The system has no room for it.
-    #[error("the pages about health cannot be served: {0}; HEALTH_PORT and HEALTH_BIND are right")]
+    #[error("the pages about health cannot be served: {0}; their address is right")]
     NoRoom(#[source] io::Error),
 }
 
@@ -80,22 +99,39 @@ impl ServeError {
     /// Whether a setting is wrong whatever else runs on this computer.
     #[must_use]
     pub fn is_wrong_setting(&self) -> bool {
-        matches!(self, Self::Impossible(..))
+        matches!(self, Self::Impossible { .. })
     }
 }
 
 impl Server {
-    /// Shows `board` at `address` until this is dropped. Port 0 is any that is free.
+    /// Shows `pages` at `address` until this is dropped. Port 0 is any that is free.
     ///
     /// # Errors
     /// When it cannot listen there, or no thread can be started.
-    pub fn start(board: Board, address: SocketAddr) -> Result<Self, ServeError> {
-        let listener = Listener::bind(address).map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => ServeError::Taken(address),
+    pub fn start(pages: impl Pages, address: SocketAddr) -> Result<Self, ServeError> {
+        Self::start_by(SETTING, pages, address)
+    }
+
+    /// The same where another variable than `HEALTH_PORT` sets the port: errors name `setting`.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_by(
+        setting: &'static str,
+        pages: impl Pages,
+        address: SocketAddr,
+    ) -> Result<Self, ServeError> {
+        let pages: Arc<dyn Pages> = Arc::new(pages);
+        let listener = Listener::bind(address).map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => ServeError::Taken { address, setting },
             io::ErrorKind::AddrNotAvailable | io::ErrorKind::PermissionDenied => {
-                ServeError::Impossible(address, error)
+                ServeError::Impossible {
+                    address,
+                    setting,
+                    source,
+                }
             }
-            _ => ServeError::NoRoom(error),
+            _ => ServeError::NoRoom(source),
         })?;
         let address = listener.local_addr().map_err(ServeError::NoRoom)?;
         listener.set_nonblocking(true).map_err(ServeError::NoRoom)?;
@@ -107,7 +143,7 @@ impl Server {
         let ended = ending.clone();
         let serving = async move {
             match TcpListener::from_std(listener) {
-                Ok(listener) => drop(ended.run_until_cancelled(serve(listener, board)).await),
+                Ok(listener) => drop(ended.run_until_cancelled(serve(listener, pages)).await),
                 Err(error) => tracing::error!(%error, "the pages about health are not served"),
             }
         };
@@ -129,8 +165,8 @@ impl Server {
     }
 }
 
-async fn serve(listener: TcpListener, board: Board) {
-    let pages = pages(board);
+async fn serve(listener: TcpListener, pages: Arc<dyn Pages>) {
+    let pages = router(pages);
     let mut connections = VecDeque::with_capacity(MOST_CONNECTIONS);
     loop {
         let stream = match listener.accept().await {
@@ -160,7 +196,7 @@ async fn answer(stream: TcpStream, pages: Router) {
     timeout(CONNECTION_TIME, connection).await.ok();
 }
 
-fn pages(board: Board) -> Router {
+fn router(pages: Arc<dyn Pages>) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/live", get(live))
@@ -168,48 +204,58 @@ fn pages(board: Board) -> Router {
         .route("/metrics", get(metrics))
         .route("/turns", get(turns))
         .fallback(nothing_here)
-        .with_state(board)
+        .with_state(pages)
 }
 
-async fn health(State(board): State<Board>) -> Response {
-    let answer = board.health();
-    let code = match answer.status {
+type Shown = State<Arc<dyn Pages>>;
+
+async fn health(State(pages): Shown) -> Response {
+    let Told { status, page, .. } = pages.health();
+    let code = match status {
         Status::Healthy | Status::Degraded => StatusCode::OK,
         Status::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
     };
-    (code, Json(answer)).into_response()
+    (code, [(CONTENT_TYPE, JSON)], page).into_response()
 }
 
-async fn live(State(board): State<Board>) -> Response {
-    if board.is_live() {
+async fn live(State(pages): Shown) -> Response {
+    if pages.is_live() {
         "live\n".into_response()
     } else {
-        let said = "stuck: the assistant needs a restart\n";
+        let said = "stuck: it needs a restart\n";
         (StatusCode::SERVICE_UNAVAILABLE, said).into_response()
     }
 }
 
-async fn ready(State(board): State<Board>) -> Response {
-    let answer = board.health();
-    match answer.status {
+async fn ready(State(pages): Shown) -> Response {
+    let told = pages.health();
+    match told.status {
         Status::Healthy | Status::Degraded => "ready\n".into_response(),
         Status::Unhealthy => {
-            let said = format!("not ready: {}\n", answer.reasons.join("; "));
+            let said = format!("not ready: {}\n", told.reasons.join("; "));
             (StatusCode::SERVICE_UNAVAILABLE, said).into_response()
         }
     }
 }
 
-async fn metrics(State(board): State<Board>) -> Response {
-    ([(CONTENT_TYPE, OPEN_METRICS)], board.metrics()).into_response()
+async fn metrics(State(pages): Shown) -> Response {
+    ([(CONTENT_TYPE, OPEN_METRICS)], pages.metrics()).into_response()
 }
 
-async fn turns(State(board): State<Board>) -> Response {
-    Json(board.turns()).into_response()
+async fn turns(State(pages): Shown) -> Response {
+    match pages.turns() {
+        Some(turns) => ([(CONTENT_TYPE, JSON)], turns).into_response(),
+        None => nothing_here(State(pages)).await,
+    }
 }
 
-async fn nothing_here() -> Response {
-    let said = format!("nothing is here; there is {}\n", PATHS.join(" "));
+async fn nothing_here(State(pages): Shown) -> Response {
+    let turns = pages.turns().is_some();
+    let paths: Vec<_> = PATHS
+        .into_iter()
+        .filter(|path| turns || *path != "/turns")
+        .collect();
+    let said = format!("nothing is here; there is {}\n", paths.join(" "));
     (StatusCode::NOT_FOUND, said).into_response()
 }
 

@@ -4,16 +4,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeLabelSet,
-};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::exemplar::Exemplar;
+use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
 use resilience::{Snapshot, State};
 
 use crate::health::board::View;
 use crate::health::clock::Clock;
+use crate::health::numbers::Page;
 use crate::health::presence::Presence;
 use crate::health::verdict::{Status, verdict};
 use crate::settings::without_password;
@@ -43,7 +40,7 @@ impl Collector for Now {
         let Some((view, clock)) = &*now else {
             return Ok(());
         };
-        let mut page = Page(encoder);
+        let mut page = Sheet(Page::new(encoder));
         page.process(view, *clock)?;
         page.mumble(view)?;
         page.memory(view)?;
@@ -51,20 +48,20 @@ impl Collector for Now {
     }
 }
 
-struct Page<'a>(DescriptorEncoder<'a>);
+struct Sheet<'a>(Page<'a>);
 
-impl Page<'_> {
+impl Sheet<'_> {
     fn process(&mut self, view: &View, clock: Clock) -> fmt::Result {
         let started = clock.unix(view.started);
         let seconds = Some(Unit::Seconds);
-        self.gauge(
+        self.0.gauge(
             "start_time",
             "When the process began, since 1970",
             seconds.as_ref(),
             started,
         )?;
         let up = clock.age(view.started).as_secs_f64();
-        self.gauge(
+        self.0.gauge(
             "uptime",
             "How long the process has run",
             seconds.as_ref(),
@@ -72,14 +69,13 @@ impl Page<'_> {
         )?;
         let age = clock.age(view.beat).as_secs_f64();
         let help = "Since the pipeline's loop went round last";
-        self.gauge("heartbeat_age", help, seconds.as_ref(), age)?;
+        self.0.gauge("heartbeat_age", help, seconds.as_ref(), age)?;
         let (status, _) = verdict(view, clock);
         let is = Status::ALL.map(|each| ([("status", each.word())], i64::from(each == status)));
-        self.gauges("status", "1 for what it all comes to", None, is)?;
-        let help = "Turns that have begun.";
         self.0
-            .encode_descriptor("turns_begun", help, None, MetricType::Counter)?
-            .encode_counter(&view.begun, no_example())
+            .gauges("status", "1 for what it all comes to", None, is)?;
+        self.0
+            .counter("turns_begun", "Turns that have begun", view.begun)
     }
 
     fn mumble(&mut self, view: &View) -> fmt::Result {
@@ -87,21 +83,24 @@ impl Page<'_> {
             Presence::Joined { .. } => (1, 0),
             Presence::Away { failures, .. } => (0, failures),
         };
-        self.gauge(
+        self.0.gauge(
             "mumble_joined",
             "1 while the assistant is in Mumble",
             None,
             joined,
         )?;
         let help = "Attempts to join in a row that failed";
-        self.gauge("mumble_join_failures", help, None, i64::from(failures))?;
+        self.0
+            .gauge("mumble_join_failures", help, None, i64::from(failures))?;
         let line = &view.line;
         let help = "1 while voice goes by UDP, 0 while it goes through the TCP tunnel";
-        self.gauge("mumble_udp", help, None, i64::from(line.udp))?;
+        self.0
+            .gauge("mumble_udp", help, None, i64::from(line.udp))?;
         if let Some(ping) = line.ping {
             let help = "Mean time to the Mumble server and back";
             let seconds = Some(&Unit::Seconds);
-            self.gauge("mumble_ping", help, seconds, ping.as_secs_f64())?;
+            self.0
+                .gauge("mumble_ping", help, seconds, ping.as_secs_f64())?;
         }
         let packets = [
             ("good", line.good),
@@ -109,13 +108,13 @@ impl Page<'_> {
             ("lost", line.lost),
             ("dropped", line.dropped),
         ];
-        self.counters(
+        self.0.counters(
             "mumble_packets",
             "Datagrams from the Mumble server on this connection, by what became of them; \
              the late ones are good as well",
             packets.map(|(fate, count)| ([("fate", fate)], count)),
         )?;
-        self.gauge(
+        self.0.gauge(
             "speakers",
             "People who speak at this moment",
             None,
@@ -155,21 +154,20 @@ impl Page<'_> {
             ),
         ];
         for (name, help, count) in counts {
-            self.0
-                .encode_descriptor(name, &format!("{help}."), None, MetricType::Counter)?
-                .encode_counter(&count, no_example())?;
+            self.0.counter(name, help, count)?;
         }
         let without = memory.without();
-        self.counters(
+        self.0.counters(
             "memory_recalls_without",
             "Questions answered without a part of the past that was late or away",
             without.map(|(part, count)| ([("part", part)], count)),
         )?;
         let help = "Turns and wishes to forget that the database has not got yet";
-        self.gauge("memory_waiting", help, None, memory.waiting as i64)?;
+        self.0
+            .gauge("memory_waiting", help, None, memory.waiting as i64)?;
         let stuck = i64::from(memory.journal.is_some());
         let help = "1 while this disk takes no turns";
-        self.gauge("memory_journal_stuck", help, None, stuck)
+        self.0.gauge("memory_journal_stuck", help, None, stuck)
     }
 
     fn dependencies(&mut self, view: &View) -> fmt::Result {
@@ -189,7 +187,8 @@ impl Page<'_> {
         let up = all
             .iter()
             .map(|(labels, one)| (labels.clone(), i64::from(one.well())));
-        self.gauges("dependency_up", "1 while the server can be asked", None, up)?;
+        self.0
+            .gauges("dependency_up", "1 while the server can be asked", None, up)?;
         let states = all.iter().flat_map(|(labels, one)| {
             STATES.map(|state| {
                 let mut labels = labels.clone();
@@ -197,7 +196,7 @@ impl Page<'_> {
                 (labels, i64::from(state == one.state))
             })
         });
-        self.gauges(
+        self.0.gauges(
             "dependency_state",
             "1 for the state of the server's breaker",
             None,
@@ -213,11 +212,12 @@ impl Page<'_> {
             })
         });
         let help = "How long the server's answers took lately";
-        self.gauges("dependency_latency", help, Some(&Unit::Seconds), latencies)?;
+        self.0
+            .gauges("dependency_latency", help, Some(&Unit::Seconds), latencies)?;
         let in_flight = all
             .iter()
             .map(|(labels, one)| (labels.clone(), one.in_flight as i64));
-        self.gauges(
+        self.0.gauges(
             "dependency_calls_in_flight",
             "Calls under way",
             None,
@@ -244,61 +244,8 @@ impl Page<'_> {
         ];
         for (name, help, count) in counts {
             let values = all.iter().map(|(labels, one)| (labels.clone(), count(one)));
-            self.counters(name, help, values)?;
+            self.0.counters(name, help, values)?;
         }
         Ok(())
     }
-
-    fn gauge(
-        &mut self,
-        name: &str,
-        help: &str,
-        unit: Option<&Unit>,
-        value: impl EncodeGaugeValue,
-    ) -> fmt::Result {
-        let help = format!("{help}.");
-        self.0
-            .encode_descriptor(name, &help, unit, MetricType::Gauge)?
-            .encode_gauge(&value)
-    }
-
-    fn gauges<L: EncodeLabelSet, V: EncodeGaugeValue>(
-        &mut self,
-        name: &str,
-        help: &str,
-        unit: Option<&Unit>,
-        values: impl IntoIterator<Item = (L, V)>,
-    ) -> fmt::Result {
-        let help = format!("{help}.");
-        let mut family = self
-            .0
-            .encode_descriptor(name, &help, unit, MetricType::Gauge)?;
-        for (labels, value) in values {
-            family.encode_family(&labels)?.encode_gauge(&value)?;
-        }
-        Ok(())
-    }
-
-    fn counters<L: EncodeLabelSet, V: EncodeCounterValue>(
-        &mut self,
-        name: &str,
-        help: &str,
-        values: impl IntoIterator<Item = (L, V)>,
-    ) -> fmt::Result {
-        let help = format!("{help}.");
-        let mut family = self
-            .0
-            .encode_descriptor(name, &help, None, MetricType::Counter)?;
-        for (labels, value) in values {
-            family
-                .encode_family(&labels)?
-                .encode_counter(&value, no_example())?;
-        }
-        Ok(())
-    }
-}
-
-/// What an example of a count would be, if there were one.
-fn no_example() -> Option<&'static Exemplar<[(&'static str, &'static str); 0], u64>> {
-    None
 }

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use super::*;
-use crate::health::Presence;
+use crate::health::{Board, Presence};
 
 /// Far more than an answer takes.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -142,4 +142,38 @@ fn a_taken_port_is_not_a_wrong_setting_but_a_strange_address_is() {
     let strange = Server::start(board, ([192, 0, 2, 1], 8080).into()).unwrap_err();
     assert!(strange.is_wrong_setting(), "{strange}");
     assert!(strange.to_string().starts_with("HEALTH_BIND 192.0.2.1 "));
+}
+
+/// A role that has no turns.
+struct Lamp;
+
+impl Pages for Lamp {
+    fn health(&self) -> Told {
+        Told::new(Status::Degraded, vec!["it flickers".to_owned()], &["dim"])
+    }
+
+    fn is_live(&self) -> bool {
+        true
+    }
+
+    fn metrics(&self) -> String {
+        "# EOF\n".to_owned()
+    }
+}
+
+#[test]
+fn a_role_without_turns_is_shown_as_any_other_and_has_no_page_of_them() {
+    let server = Server::start_by("LAMP_PORT", Lamp, ([127, 0, 0, 1], 0).into()).unwrap();
+    let (code, answer) = ask(&server, "GET", "/health");
+    assert_eq!(code, 200);
+    assert!(answer.ends_with("[\"dim\"]"), "{answer}");
+    assert_eq!(get(&server, "/metrics"), 200);
+    let (code, answer) = ask(&server, "GET", "/turns");
+    assert_eq!(code, 404);
+    assert!(
+        answer.ends_with("/health /live /ready /metrics\n"),
+        "{answer}"
+    );
+    let taken = Server::start_by("LAMP_PORT", Lamp, server.address()).unwrap_err();
+    assert!(taken.to_string().starts_with("LAMP_PORT "), "{taken}");
 }

@@ -1,11 +1,10 @@
 //! What a value must be to make sense; each refusal says what was expected.
+//!
+//! They are for `#[serde(deserialize_with = "...")]` in the structs that rooms are read into.
 
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer};
-
-use super::stores::Scheme;
 
 /// A day: longer waits in settings are slips of the keyboard.
 const LONGEST_SECONDS: i64 = 86_400;
@@ -14,11 +13,10 @@ const LONGEST_SECONDS: i64 = 86_400;
 const SHORTEST_FRACTION: f64 = 0.001;
 
 /// The most failures or trials that can be asked for: who wants more wants no breaker.
-pub(super) const THRESHOLD: i64 = 1_000;
+pub const THRESHOLD: i64 = 1_000;
 
-pub(super) fn number<'de, D, const MIN: i64, const MAX: i64, N>(
-    deserializer: D,
-) -> Result<N, D::Error>
+/// A whole number from `MIN` to `MAX`.
+pub fn number<'de, D, const MIN: i64, const MAX: i64, N>(deserializer: D) -> Result<N, D::Error>
 where
     D: Deserializer<'de>,
     N: TryFrom<i64>,
@@ -35,9 +33,8 @@ where
     })
 }
 
-pub(super) fn within<'de, D, const MIN: i32, const MAX: i32>(
-    deserializer: D,
-) -> Result<f32, D::Error>
+/// A number from `MIN` to `MAX`.
+pub fn within<'de, D, const MIN: i32, const MAX: i32>(deserializer: D) -> Result<f32, D::Error>
 where
     D: Deserializer<'de>,
 {
@@ -51,7 +48,7 @@ where
 }
 
 /// A share of a whole: above 0, at most 1.
-pub(super) fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+pub fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
     let value = f32::deserialize(deserializer)?;
     let fits = value > 0.0 && value <= 1.0;
     fits.then_some(value).ok_or_else(|| {
@@ -63,7 +60,7 @@ pub(super) fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D
 
 /// How slowly a voice speaks. One that is ten times as fast or as slow as its own pace can no
 /// longer be understood.
-pub(super) fn pace<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
+pub fn pace<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
     let value = f32::deserialize(deserializer)?;
     let fits = (0.1..=10.0).contains(&value);
     fits.then_some(Some(value))
@@ -71,46 +68,42 @@ pub(super) fn pace<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 }
 
 /// How lively a voice speaks.
-pub(super) fn liveliness<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<f32>, D::Error> {
+pub fn liveliness<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
     within::<_, 0, 2>(deserializer).map(Some)
 }
 
-pub(super) fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+/// Milliseconds, at least one and at most a day.
+pub fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     number::<D, 1, { LONGEST_SECONDS * 1000 }, u64>(deserializer).map(Duration::from_millis)
 }
 
-pub(super) fn millis_or_none<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Duration, D::Error> {
+/// Milliseconds, at most a day; 0 is none.
+pub fn millis_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     number::<D, 0, { LONGEST_SECONDS * 1000 }, u64>(deserializer).map(Duration::from_millis)
 }
 
-pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+/// Seconds, at most a day.
+pub fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     number::<D, 0, LONGEST_SECONDS, u64>(deserializer).map(Duration::from_secs)
 }
 
-pub(super) fn minutes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+/// Minutes, at least one and at most a year.
+pub fn minutes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     number::<D, 1, { 365 * 24 * 60 }, u64>(deserializer).map(|m| Duration::from_secs(m * 60))
 }
 
 /// Minutes, or none.
-pub(super) fn minutes_or_none<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Duration, D::Error> {
+pub fn minutes_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     number::<D, 0, { 365 * 24 * 60 }, u64>(deserializer).map(|m| Duration::from_secs(m * 60))
 }
 
 /// Days, up to a century.
-pub(super) fn some_days<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Duration>, D::Error> {
+pub fn some_days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     number::<D, 1, 36_500, u64>(deserializer).map(|d| Some(Duration::from_secs(d * 86_400)))
 }
 
 /// Seconds with a fraction.
-pub(super) fn fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub fn fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let value = f64::deserialize(deserializer)?;
     let fits = (SHORTEST_FRACTION..=LONGEST_SECONDS as f64).contains(&value);
     let seconds = fits
@@ -124,13 +117,14 @@ pub(super) fn fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
 }
 
 /// Milliseconds; 0 is none.
-pub(super) fn some_millis<'de, D: Deserializer<'de>>(
+pub fn some_millis<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Duration>, D::Error> {
     Ok(Some(millis_or_none(deserializer)?).filter(|wait| !wait.is_zero()))
 }
 
-pub(super) fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+/// Text that is not empty.
+pub fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.trim().is_empty() {
         Err(refused("expected some text, found none"))
@@ -139,16 +133,13 @@ pub(super) fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Strin
     }
 }
 
-pub(super) fn some_filled<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<String>, D::Error> {
+/// Text that is not empty, of a setting that may be missing.
+pub fn some_filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     filled(deserializer).map(Some)
 }
 
 /// At least one word.
-pub(super) fn some_words<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<String>, D::Error> {
+pub fn some_words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let words = Vec::<String>::deserialize(deserializer)?;
     if words.is_empty() {
         Err(refused("expected at least one name, found none"))
@@ -158,9 +149,7 @@ pub(super) fn some_words<'de, D: Deserializer<'de>>(
 }
 
 /// At least one address of a web server.
-pub(super) fn addresses<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<String>, D::Error> {
+pub fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
     if texts.is_empty() {
         return Err(refused("expected at least one address, found none"));
@@ -168,7 +157,8 @@ pub(super) fn addresses<'de, D: Deserializer<'de>>(
     texts.iter().map(|text| address(text)).collect()
 }
 
-pub(super) fn some_address<'de, D: Deserializer<'de>>(
+/// The address of a web server, of a setting that may be missing.
+pub fn some_address<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<String>, D::Error> {
     address(&String::deserialize(deserializer)?).map(Some)
@@ -187,25 +177,8 @@ fn address<E: serde::de::Error>(text: &str) -> Result<String, E> {
     }
 }
 
-/// An address that can hold a password: it is kept as a secret and never told.
-pub(super) fn some_url<'de, D: Deserializer<'de>, S: Scheme>(
-    deserializer: D,
-) -> Result<Option<SecretString>, D::Error> {
-    let url = SecretString::deserialize(deserializer)?;
-    let rest = S::PREFIXES
-        .iter()
-        .find_map(|scheme| url.expose_secret().strip_prefix(scheme));
-    if rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) {
-        Ok(Some(url))
-    } else {
-        Err(refused(format!(
-            "expected an address such as {}",
-            S::EXAMPLE
-        )))
-    }
-}
-
-pub(super) fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+/// Text that can be read as `T`.
+pub fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: std::str::FromStr<Err: std::fmt::Display>,
@@ -213,6 +186,7 @@ where
     String::deserialize(deserializer)?.parse().map_err(refused)
 }
 
-pub(super) fn refused<E: serde::de::Error>(why: impl std::fmt::Display) -> E {
+/// A refusal that says why.
+pub fn refused<E: serde::de::Error>(why: impl std::fmt::Display) -> E {
     E::custom(why)
 }

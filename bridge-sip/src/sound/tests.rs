@@ -1,0 +1,326 @@
+//! The sound of a call: a phone's packets in, PCM out, and the other way round.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::UNIX_EPOCH;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::offer::{PayloadTypes, TelephoneEvent};
+use crate::sdp::Direction;
+
+const TICK: Duration = Duration::from_millis(20);
+const KEYS: u8 = 101;
+
+fn phone() -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4000)
+}
+
+fn agreed(codec: Codec) -> Agreed {
+    let number = |number| PayloadTypes {
+        sent: number,
+        received: number,
+    };
+    Agreed {
+        peer: Some(phone()),
+        codec,
+        payload_types: number(match codec {
+            Codec::Opus => 111,
+            Codec::G722 => 9,
+            Codec::Pcma => 8,
+            Codec::Pcmu => 0,
+        }),
+        others: Vec::new(),
+        telephone_event: Some(TelephoneEvent {
+            payload_types: number(KEYS),
+            clock: codec.clock(),
+        }),
+        comfort_noise: codec != Codec::Opus,
+        inband_fec: false,
+        direction: Direction::SendRecv,
+        ptime: 20,
+        rtcp_mux: true,
+    }
+}
+
+fn sound(now: Instant, agreed: &Agreed) -> Sound {
+    let peer = Peer {
+        signalling: phone().ip(),
+        allowed: false,
+    };
+    let start = Start {
+        ssrc: 7,
+        sequence: 65_535,
+        timestamp: u32::MAX,
+    };
+    Sound::new(now, agreed, peer, start).unwrap()
+}
+
+/// A phone that says a tone of 500 Hz.
+struct Telephone {
+    header: Header,
+    codec: Codec,
+    transcoder: Box<dyn Transcoder>,
+    at: usize,
+}
+
+impl Telephone {
+    fn new(agreed: &Agreed) -> Self {
+        Self {
+            header: Header {
+                marker: true,
+                payload_type: agreed.payload_types.received,
+                sequence: 100,
+                timestamp: 5000,
+                ssrc: 1,
+            },
+            codec: agreed.codec,
+            transcoder: agreed.codec.open().unwrap(),
+            at: 0,
+        }
+    }
+
+    fn next(&mut self) -> Vec<u8> {
+        let rate = self.codec.pcm_hz();
+        let frame: Vec<i16> = (0..rate as usize / 50)
+            .map(|n| {
+                let t = (self.at + n) as f32 / rate as f32;
+                ((t * 500.0 * std::f32::consts::TAU).sin() * 8000.0) as i16
+            })
+            .collect();
+        self.at += frame.len();
+        let packet = rtp::write(self.header, &self.transcoder.encode(&frame));
+        self.header.sequence = self.header.sequence.wrapping_add(1);
+        self.header.timestamp = self.header.timestamp.wrapping_add(self.codec.clock() / 50);
+        packet
+    }
+}
+
+fn power(pcm: &[i16]) -> f64 {
+    pcm.iter().map(|&s| f64::from(s).powi(2)).sum::<f64>() / pcm.len().max(1) as f64
+}
+
+#[test]
+fn what_a_phone_says_is_heard_in_every_codec() {
+    for codec in Codec::ALL {
+        let start = Instant::now();
+        let agreed = agreed(codec);
+        let (mut sound, mut telephone) = (sound(start, &agreed), Telephone::new(&agreed));
+        let mut heard = Vec::new();
+        for n in 0..150 {
+            let now = start + TICK * n;
+            assert_eq!(sound.take(now, phone(), &telephone.next()), None);
+            heard.extend(sound.hear(now));
+        }
+        let second = sound.hear_hz() as usize;
+        let length = heard.len() as f64 / second as f64;
+        assert!((2.9..=3.0).contains(&length), "{codec:?}: {length} s");
+        let last = power(&heard[heard.len() - second..]);
+        let ratio = last / (8000.0 * 8000.0 / 2.0);
+        assert!(
+            (0.8..1.2).contains(&ratio),
+            "{codec:?}: {ratio} of the power"
+        );
+        assert!(sound.quality().loss < 0.001);
+    }
+}
+
+#[test]
+fn packets_to_the_phone_follow_one_another_and_wrap() {
+    let agreed = agreed(Codec::Pcma);
+    let mut sound = sound(Instant::now(), &agreed);
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        let (to, packets) = sound.say(&[0; 160]).unwrap();
+        assert_eq!(to, phone());
+        all.extend(packets);
+    }
+    let headers = all.iter().map(|packet| rtp::read(packet).unwrap().header);
+    let places: Vec<_> = headers
+        .map(|header| (header.marker, header.sequence, header.timestamp))
+        .collect();
+    assert_eq!(
+        places,
+        [(true, 65_535, u32::MAX), (false, 0, 159), (false, 1, 319)]
+    );
+}
+
+#[test]
+fn time_that_was_missed_is_left_out() {
+    let mut sound = sound(Instant::now(), &agreed(Codec::Pcma));
+    sound.say(&[0; 160]);
+    sound.skip(Duration::from_secs(1));
+    let (_, packets) = sound.say(&[0; 160]).unwrap();
+    let header = rtp::read(&packets[0]).unwrap().header;
+    assert_eq!((header.sequence, header.timestamp), (0, 159 + 8000));
+}
+
+#[test]
+fn packets_are_as_long_as_the_phone_wants_them() {
+    for (ptime, packets) in [(10, 2), (20, 1), (40, 0), (60, 0)] {
+        let agreed = Agreed {
+            ptime,
+            ..agreed(Codec::G722)
+        };
+        let mut sound = sound(Instant::now(), &agreed);
+        let (_, first) = sound.say(&[0; 320]).unwrap();
+        assert_eq!(first.len(), packets, "{ptime} ms");
+    }
+}
+
+#[test]
+fn a_key_is_told_once() {
+    let now = Instant::now();
+    let agreed = agreed(Codec::Pcmu);
+    let mut sound = sound(now, &agreed);
+    let key = Key::of('5').unwrap();
+    let packets = dtmf::press(key, Duration::from_millis(100), 8000);
+    let mut told = Vec::new();
+    for (n, packet) in packets.iter().enumerate() {
+        let header = Header {
+            marker: packet.marker,
+            payload_type: KEYS,
+            sequence: n as u16,
+            timestamp: 800 + packet.timestamp_offset,
+            ssrc: 1,
+        };
+        let datagram = rtp::write(header, &packet.event.write());
+        told.extend(sound.take(now + packet.at, phone(), &datagram));
+    }
+    assert_eq!(told, [key]);
+}
+
+#[test]
+fn strangers_are_neither_heard_nor_answered() {
+    let now = Instant::now();
+    let agreed = agreed(Codec::Pcmu);
+    let (mut sound, mut telephone) = (sound(now, &agreed), Telephone::new(&agreed));
+    let stranger = "192.0.2.66:4000".parse().unwrap();
+    for n in 0..50 {
+        sound.take(now + TICK * n, stranger, &telephone.next());
+        assert_eq!(power(&sound.hear(now + TICK * n)), 0.0);
+    }
+    assert_eq!(sound.quality().strangers, 50);
+    assert_eq!(sound.say(&[0; 160]).map(|(to, _)| to), Some(phone()));
+}
+
+#[test]
+fn on_hold_nothing_is_sent_and_nothing_heard() {
+    let now = Instant::now();
+    let agreed = agreed(Codec::Pcmu);
+    let (mut sound, mut telephone) = (sound(now, &agreed), Telephone::new(&agreed));
+    let held = Agreed {
+        direction: Direction::Inactive,
+        ..agreed
+    };
+    sound.agree(now, &held).unwrap();
+    for n in 0..20 {
+        sound.take(now + TICK * n, phone(), &telephone.next());
+        assert_eq!(power(&sound.hear(now + TICK * n)), 0.0);
+        assert_eq!(sound.say(&[1000; 160]), None);
+    }
+}
+
+#[test]
+fn a_call_goes_on_in_another_codec() {
+    let start = Instant::now();
+    let (before, after) = (agreed(Codec::Pcmu), agreed(Codec::G722));
+    let mut sound = sound(start, &before);
+    let mut telephone = Telephone::new(&before);
+    for n in 0..50 {
+        sound.take(start + TICK * n, phone(), &telephone.next());
+        sound.hear(start + TICK * n);
+    }
+    let now = start + TICK * 50;
+    sound.agree(now, &after).unwrap();
+    assert_eq!((sound.hear_hz(), sound.say_hz()), (16_000, 16_000));
+    let mut telephone = Telephone {
+        header: Header {
+            payload_type: 9,
+            ..telephone.header
+        },
+        ..Telephone::new(&after)
+    };
+    let mut heard = Vec::new();
+    for n in 0..50 {
+        sound.take(now + TICK * n, phone(), &telephone.next());
+        heard.extend(sound.hear(now + TICK * n));
+    }
+    assert!(power(&heard[heard.len() / 2..]) > 1e7, "it is heard");
+}
+
+#[test]
+fn a_report_goes_to_the_phone_every_five_seconds() {
+    let now = Instant::now();
+    let agreed = agreed(Codec::Pcmu);
+    let mut sound = sound(now, &agreed);
+    assert_eq!(sound.report(now + TICK, UNIX_EPOCH), None);
+    let (to, report) = sound.report(now + REPORT_EVERY, UNIX_EPOCH).unwrap();
+    assert_eq!(to, phone());
+    assert!(rtcp::read(&report).is_ok());
+    assert_eq!(sound.report(now + REPORT_EVERY + TICK, UNIX_EPOCH), None);
+}
+
+proptest! {
+    #[test]
+    fn no_datagram_makes_it_panic(
+        datagrams in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..400), 0..40),
+        codec in prop::sample::select(Codec::ALL.to_vec()),
+    ) {
+        let start = Instant::now();
+        let mut sound = sound(start, &agreed(codec));
+        for (n, mut datagram) in datagrams.into_iter().enumerate() {
+            // Most of them look like RTP of this call.
+            if let [first, second, ..] = datagram.as_mut_slice() && n % 4 > 0 {
+                *first = 0x80;
+                *second = [0, 8, 9, 13, 101, 111][n % 6];
+            }
+            let now = start + TICK * n as u32;
+            sound.take(now, phone(), &datagram);
+            prop_assert!(sound.hear(now).len() <= 48_000);
+        }
+    }
+}
+
+#[test]
+fn keys_are_heard_by_a_phone_while_the_clock_of_the_sound_goes_on() {
+    for codec in Codec::ALL {
+        // As phones often have it: sound at 48 kHz, and keys at 8.
+        let mut agreed = agreed(codec);
+        agreed.telephone_event.as_mut().unwrap().clock = 8000;
+        let now = Instant::now();
+        let mut outgoing = Outgoing::new(
+            &agreed,
+            Start {
+                ssrc: 7,
+                sequence: 65_530,
+                timestamp: u32::MAX,
+            },
+        )
+        .unwrap();
+        assert!(outgoing.press(&"5#".parse().unwrap()));
+        let (mut listener, mut heard) = (dtmf::Listener::new(), String::new());
+        let (mut sequence, mut timestamp, mut begun) = (65_530_u16, u32::MAX, 0);
+        for n in 0..40 {
+            let packets = outgoing.say(&vec![0; codec.pcm_hz() as usize / 50]);
+            let [packet] = packets.as_slice() else {
+                panic!("{} packets of 20 ms", packets.len());
+            };
+            let rtp::Packet { header, payload } = rtp::read(packet).unwrap();
+            assert_eq!(header.sequence, sequence);
+            if header.payload_type == KEYS {
+                if header.marker {
+                    begun = timestamp;
+                }
+                assert_eq!(header.timestamp, begun, "one timestamp for each key");
+                let key = listener.hear(now + TICK * n, header.timestamp, payload);
+                heard.extend(key.map(Key::character));
+            } else {
+                assert_eq!(header.timestamp, timestamp);
+            }
+            sequence = sequence.wrapping_add(1);
+            timestamp = timestamp.wrapping_add(codec.clock() / 50);
+        }
+        assert_eq!(heard, "5#");
+    }
+}
