@@ -29,8 +29,8 @@ outage: ## Ends and starts each real server while somebody goes on asking: never
 client: ## Lets Debian's own Mumble client talk with the assistant, without a screen.
 	@tests/debian_client.sh
 
-bench: ## Measures what benchmarks/ shows: the time to an answer, the cost of a datagram and of a voice.
-	@OLLAMA_URL=none scripts/install.sh apt speech ollama model embedding qwen test
+bench: ## Measures what benchmarks/ shows: time to an answer, recall, cost of a datagram, a voice, a call.
+	@OLLAMA_URL=none scripts/install.sh apt speech ollama model embedding qwen test stores servers
 	cargo bench --package mumble-ai-tests
 
 # How often each target of the fuzzer is called.

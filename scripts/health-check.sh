@@ -5,11 +5,12 @@
 #
 #   --compose   the containers of docker-compose.yml (default where there are any)
 #   --plain     the addresses in the environment, by the names that the assistant reads:
-#               MUMBLE_HOST MUMBLE_PORT WHISPER_URL OLLAMA_URL OLLAMA_MODEL OLLAMA_DIALECT PIPER_URL,
-#               and, where they are set, DATABASE_URL or DB_HOST and DB_PORT, REDIS_URL,
+#               MUMBLE_HOST MUMBLE_PORT WHISPER_URL OLLAMA_URL OLLAMA_MODEL OLLAMA_DIALECT
+#               PIPER_URL, and, where they are set, DATABASE_URL or DB_HOST and DB_PORT, REDIS_URL,
 #               CHROMADB_URL; HEALTH_URL is the assistant itself (default
 #               http://127.0.0.1:8080/health), PHONE_HEALTH_URL the phone line (default, where
-#               SIP_ENABLED is true, http://127.0.0.1:8083/health or its SIP_HEALTH_PORT). A list of addresses is asked one by one.
+#               SIP_ENABLED is true, http://127.0.0.1:8083/health or its SIP_HEALTH_PORT). A list
+#               of addresses is asked one by one.
 #
 # Exit codes: 0 all are well, 1 one or more are ill, 64 a wrong call, 69 a program is missing.
 set -euo pipefail
@@ -122,8 +123,8 @@ well_phone() { [ "$(http_status 3 "$1")" = 200 ]; }
 
 # --- containers ----------------------------------------------------------------------------
 
-# Only Mumble, the assistant and the phone line can be reached from the host; the others are asked from within, by
-# what their images have.
+# Only Mumble, the assistant and the phone line can be reached from the host; the others are asked
+# from within, by what their images have.
 # shellcheck disable=SC2016 # the shells in the containers expand them
 ask_compose() {
     asks mumble 127.0.0.1:48000 answers_mumble 127.0.0.1 48000

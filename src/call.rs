@@ -14,8 +14,9 @@ Examples:
   mumble-ai call sip:rooms@192.0.2.7 --dial-keys ,4711#
                                             join a conference: a second later, its PIN
 
-The call ends when the telephone hangs up, or at Ctrl-C. At a PBX that asks who calls, it is
-SIP_USERNAME with SIP_PASSWORD.
+The call ends when the telephone hangs up, or at Ctrl-C. To reach other machines set
+SIP_BIND=0.0.0.0. A PBX that asks who calls is answered with SIP_USERNAME and SIP_PASSWORD, where
+SIP_DOMAIN is set too.
 Exit codes: 0 the call is over, 1 nobody took it, 64 the command line or a setting is wrong.")]
 pub struct Args {
     /// The telephone: sip:NAME@HOST or sip:NAME@HOST:PORT.

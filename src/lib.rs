@@ -3,6 +3,7 @@
 //! - [`up`]: runs every role that is configured, and says what is missing.
 //! - [`reload`]: new settings while they run.
 //! - [`ask`]: a Mumble user that asks aloud and records the answer.
+//! - [`call`]: calls a telephone and lets it into the channel.
 //! - [`doctor`]: tries everything that the assistant depends on.
 //! - [`health`]: asks a running assistant how it is.
 //! - [`show`]: the effective settings and where each came from.

@@ -53,7 +53,8 @@ Examples:
   mumble-ai doctor                            what is missing?
   mumble-ai up                                run the assistant
   mumble-ai bridge-sip                        let telephones call in
-  mumble-ai call sip:alice@192.0.2.7          let a telephone into the channel
+  SIP_BIND=0.0.0.0 mumble-ai call sip:alice@192.0.2.7
+                                              let a telephone into the channel
   mumble-ai health                            how is the assistant that runs?
   mumble-ai ask \"What time is it?\"            ask it aloud and record the answer
   mumble-ai ask --wav question.wav --json     the same with a recording, for machines
@@ -61,7 +62,8 @@ Examples:
 
 Settings come from environment variables, from a file of your own (--config FILE or
 MUMBLE_AI_CONFIG), and from built-in defaults, in this order. A running assistant reads them
-again at SIGHUP (kill -HUP), refuses what is wrong, and says what waits for the next start.
+again at SIGHUP (kill -HUP), refuses what is wrong, and says what waits for the next start;
+those of the phone line take effect at its next start.
 Exit codes: 0 done, 1 it did not work, 64 the command line or a setting is wrong.";
 
 fn main() -> ExitCode {

@@ -77,6 +77,13 @@ pub async fn bot(settings: Settings, reread: impl Reread) -> anyhow::Result<Exit
 pub async fn bridge_sip(settings: &Settings) -> anyhow::Result<ExitCode> {
     let config = bridge_sip::Config::from_settings(settings)?;
     let pages = ("HEALTH_PORT", config.health);
+    let mut hangups = Hangups::listen().context("signals cannot be listened for")?;
+    tokio::spawn(async move {
+        loop {
+            hangups.next().await;
+            tracing::warn!("the phone line reads its settings only when it starts; restart it");
+        }
+    });
     phone_line(config, pages, on_signal()?).await?;
     Ok(ExitCode::SUCCESS)
 }

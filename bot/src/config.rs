@@ -21,7 +21,8 @@ pub use live::can_change_while_running;
 pub use stores::{Chromadb, Database, Redis};
 
 use service::settings::limits::{
-    THRESHOLD, filled, fraction, millis, millis_or_none, number, parsed, seconds, some_millis,
+    THRESHOLD, filled, fraction, millis, millis_or_none, number, parsed, seconds_or_none,
+    some_millis,
 };
 
 /// Everything the assistant is told at its start.
@@ -234,7 +235,7 @@ pub struct Turn {
     /// Who is answered.
     pub answer: Answer,
     /// How long a follow-up needs no name.
-    #[serde(rename = "follow_up_s", deserialize_with = "seconds")]
+    #[serde(rename = "follow_up_s", deserialize_with = "seconds_or_none")]
     pub follow_up: Duration,
     /// Further names of the assistant.
     pub names: Vec<String>,
@@ -242,7 +243,7 @@ pub struct Turn {
     #[serde(deserialize_with = "number::<_, 0, 100, _>")]
     pub queue_max: usize,
     /// How long each may wait.
-    #[serde(rename = "queue_wait_s", deserialize_with = "seconds")]
+    #[serde(rename = "queue_wait_s", deserialize_with = "seconds_or_none")]
     pub queue_wait: Duration,
     /// How telephone callers are welcomed; empty for not at all.
     pub greeting: String,

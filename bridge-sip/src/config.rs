@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
-use service::settings::limits::{filled, minutes, number, parsed, refused, seconds, some_filled};
+use service::settings::limits::{
+    filled, minutes, number, parsed, refused, seconds, seconds_or_none, some_filled,
+};
 use service::settings::{Settings, SettingsError};
 
 use crate::digest::Algorithm;
@@ -110,7 +112,7 @@ pub struct Sip {
     #[serde(rename = "silence_max_s", deserialize_with = "seconds")]
     pub silence_max: Duration,
     /// The longest that Mumble may be away.
-    #[serde(rename = "outage_s", deserialize_with = "seconds")]
+    #[serde(rename = "outage_s", deserialize_with = "seconds_or_none")]
     pub outage: Duration,
 }
 

@@ -46,9 +46,9 @@ pub enum CallError {
 }
 
 /// Calls `address`, such as `sip:alice@192.0.2.7:5060`, joins the channel, and ends when either
-/// side hangs up or at `shutdown`. Once it is answered `keys` are pressed, for a menu or the PIN of a
-/// conference. Listens on any free port of `SIP_BIND`, so that it runs beside
-/// the phone line; its sound needs one of the line's ports.
+/// side hangs up or at `shutdown`. Once it is answered `keys` are pressed, for a menu or the PIN of
+/// a conference. Listens on any free port of `SIP_BIND`, so that it runs beside the phone line; its
+/// sound needs one of the line's ports.
 ///
 /// # Errors
 /// See [`CallError`].

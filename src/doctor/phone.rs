@@ -82,7 +82,7 @@ fn of_port(config: &Config) -> Health {
         Ok(()) => Health::Fine(format!("{listen} is free, by UDP and TCP")),
         Err(error) => Health::Wrong(format!(
             "{error}. No phone line answers at SIP_HEALTH_PORT or HEALTH_PORT: another program has \
-             the port, or the address is none of this computer"
+             the port, or the address is not one of this computer's"
         )),
     }
 }

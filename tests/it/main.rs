@@ -44,6 +44,7 @@ mod health_check;
 mod soak;
 mod faults_soak;
 mod stores_matrix;
+mod stuck;
 mod recollection;
 mod phone;
 mod phone_signalling;

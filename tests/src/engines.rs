@@ -2,9 +2,11 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::OnceLock;
 use std::thread;
 
+use crate::kernel;
 use crate::served::{Served, free_port};
 
 /// The model that the engines' Ollama has: SmolLM2-135M-Instruct, fluent and often wrong.
@@ -128,5 +130,26 @@ impl Instance {
     /// Starts it again at its address, and waits until it answers.
     pub fn start_again(&mut self) {
         self.served = Some(Served::start(self.part, self.port, None, &[]));
+    }
+
+    /// Lets Ollama's server stand still, and not the model that works for it, as on a machine
+    /// that is busy; until [`Instance::thaw`].
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on after [`Instance::freeze`].
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let host = format!("OLLAMA_HOST=127.0.0.1:{}", self.port);
+        let servers: Vec<String> = kernel::of_environment(&host)
+            .filter(|(_, arguments)| arguments.get(1).is_some_and(|is| is == "serve"))
+            .map(|(pid, _)| pid.to_string())
+            .collect();
+        let status = Command::new("kill").arg(signal).args(servers).status();
+        assert!(status.is_ok_and(|status| status.success()), "it is running");
     }
 }

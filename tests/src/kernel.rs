@@ -46,6 +46,25 @@ pub fn cpu(pid: u32) -> Duration {
     Duration::from_nanos(on_cpu.sum())
 }
 
+/// The processes that have this in their environment, such as `PORT=1`, with their arguments.
+pub fn of_environment(variable: &str) -> impl Iterator<Item = (u32, Vec<String>)> {
+    let parts = |file: String| {
+        let text = fs::read(file).unwrap_or_default();
+        let parts = text.split(|&byte| byte == 0);
+        parts
+            .map(|part| String::from_utf8_lossy(part).into_owned())
+            .collect::<Vec<_>>()
+    };
+    let processes = fs::read_dir("/proc").expect("Linux shows its processes");
+    processes.filter_map(move |process| {
+        let pid: u32 = process.ok()?.file_name().to_str()?.parse().ok()?;
+        let has = parts(format!("/proc/{pid}/environ"))
+            .iter()
+            .any(|one| one == variable);
+        has.then(|| (pid, parts(format!("/proc/{pid}/cmdline"))))
+    })
+}
+
 struct Socket {
     local_port: u16,
     remote_port: u16,

@@ -7,11 +7,7 @@ use super::*;
 const REFERENCE: &str = include_str!("../../../config/assistant.toml");
 
 /// Numbers that may be nothing: waits that can be left out, and no bound.
-const MAY_BE_ZERO: &[&str] = &[
-    "SIP_SILENCE_MAX_SECONDS",
-    "SIP_OUTAGE_SECONDS",
-    "SIP_CONNECTIONS",
-];
+const MAY_BE_ZERO: &[&str] = &["SIP_OUTAGE_SECONDS", "SIP_CONNECTIONS"];
 
 fn config(variables: &[(&str, &str)]) -> Result<Config, SettingsError> {
     let env = |name: &str| {

@@ -1,4 +1,5 @@
-//! The SIP stack that is used, rsipstack, behind [`Dialog`]: the one place that knows its names.
+//! The SIP stack that is used, rsipstack, behind [`Dialog`]: nothing outside `phone` knows its
+//! names.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

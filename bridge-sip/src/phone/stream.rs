@@ -29,8 +29,7 @@ mod inspector;
 pub(super) use inspector::Inspector;
 
 /// Connections at a time; one more is closed at once. A telephone needs one, and sixteen are enough
-/// for those behind one router. A PBX that is
-/// believed finds some free, whatever strangers do.
+/// for those behind one router. A PBX that is believed finds some free, whatever strangers do.
 const CONNECTIONS: Most = Most {
     of_one: 16,
     of_strangers: 96,

@@ -15,25 +15,32 @@ use crate::frames::Lines;
 use crate::http::{self, Http};
 use crate::{Chat, ChatError, Format, Message, Request, Server};
 
+mod doubt;
+mod ward;
+
+use ward::Ward;
+
 pub(crate) fn open(server: Server) -> Result<Arc<dyn Chat>, ChatError> {
-    Ok(Arc::new(Ollama {
-        http: Http::new(server)?,
-    }))
+    let http = Http::new(server)?;
+    let ward = Ward::new(http.clone());
+    Ok(Arc::new(Ollama { http, ward }))
 }
 
 #[derive(Debug)]
 struct Ollama {
     http: Http,
+    ward: Ward,
 }
 
 impl Chat for Ollama {
     fn chat(&self, request: Request) -> BoxStream<'static, Result<String, ChatError>> {
         let body = Body::from(&request);
         let post = self.http.post("/api/chat").json(&body);
-        let (http, model) = (self.http.clone(), request.options.model);
-        answer::pieces::<Lines>(self.http.clone(), post, read, move |error| {
+        let (http, model) = (self.http.clone(), request.options.model.clone());
+        let answer = answer::pieces::<Lines>(self.http.clone(), post, read, move |error| {
             about_the_model(&http, &model, error)
-        })
+        });
+        Box::pin(self.ward.watch(answer, &request.options))
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), ChatError>> {

@@ -82,8 +82,13 @@ pub fn millis_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dura
     number::<D, 0, { LONGEST_SECONDS * 1000 }, u64>(deserializer).map(Duration::from_millis)
 }
 
-/// Seconds, at most a day.
+/// Seconds, at least one and at most a day.
 pub fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    number::<D, 1, LONGEST_SECONDS, u64>(deserializer).map(Duration::from_secs)
+}
+
+/// Seconds, at most a day; 0 is none.
+pub fn seconds_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     number::<D, 0, LONGEST_SECONDS, u64>(deserializer).map(Duration::from_secs)
 }
 
