@@ -126,6 +126,7 @@ struct Call {
     voices: Voices,
     /// From the line's rate to the phone's, where they differ.
     resampler: Option<(u32, u32, Resampler)>,
+    once: dtmf::Once,
     granted: Option<Granted>,
     begun: Instant,
     said: u64,

@@ -2,9 +2,11 @@
 
 mod dialling;
 mod info;
+mod once;
 
 pub use dialling::{Dialling, Keys, MOST_KEYS, NoKeys};
 pub use info::{Info, InfoError};
+pub use once::{By, Once};
 
 use std::fmt;
 use std::time::{Duration, Instant};

@@ -21,6 +21,8 @@ pub use reply::reply;
 use grammar::{Scheme, content_length, cseq, is_token, method_and_uri, named_address, via};
 use message::{Broken, Message, Start};
 
+use crate::timer::{SessionExpires, read_min_se};
+
 /// What this end of the line understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -34,9 +36,10 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             methods: &[
-                "INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK",
+                "INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE",
             ],
-            extensions: &["timer", "100rel"],
+            // Provisional answers of the stack behind are not reliable ones (RFC 3262).
+            extensions: &["timer"],
         }
     }
 }
@@ -220,6 +223,13 @@ fn headers(message: &Message<'_>, method: Option<&str>) -> Result<(), Fault> {
             return Err(Fault::Malformed("Max-Forwards is malformed"));
         }
     }
+    if let Some(expires) = message.first("session-expires") {
+        SessionExpires::read(expires)
+            .map_err(|_| Fault::Malformed("Session-Expires is malformed"))?;
+    }
+    if let Some(least) = message.first("min-se") {
+        read_min_se(least).map_err(|_| Fault::Malformed("Min-SE is malformed"))?;
+    }
     for contact in message.all("contact").filter(|contact| *contact != "*") {
         grammar::balanced(contact)?;
     }
@@ -260,7 +270,7 @@ fn extensions(message: &Message<'_>, method: &str, rules: &Rules) -> Result<(), 
 /// Bodies of this method that are read (RFC 3261 section 8.2.3).
 fn accepted(method: &str) -> &'static [&'static str] {
     match method {
-        "INVITE" | "ACK" | "UPDATE" | "PRACK" => &["application/sdp"],
+        "INVITE" | "ACK" | "UPDATE" => &["application/sdp"],
         "INFO" => &["application/dtmf-relay", "application/dtmf"],
         // The body of any other is of no interest.
         _ => &[],

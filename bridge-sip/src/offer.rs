@@ -102,6 +102,20 @@ impl Negotiation {
         self.offered = None;
     }
 
+    /// Reads what the answer to the offer of this end will be, as a provisional response has it
+    /// (RFC 3261 section 13.2.1): the offer still awaits the real one, which may differ.
+    ///
+    /// # Errors
+    ///
+    /// Why it would be no agreement.
+    pub fn forecast(&mut self, answer: &Session) -> Result<&Agreed, Refusal> {
+        let offered = self.offered.clone();
+        let read = self.answered(answer).map(drop);
+        self.offered = offered;
+        read?;
+        self.agreed.as_ref().ok_or(Refusal::NothingOffered)
+    }
+
     /// Reads the answer to the offer of this end. After an error the offer has come to nothing.
     ///
     /// # Errors

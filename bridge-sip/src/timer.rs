@@ -46,6 +46,14 @@ pub struct Asked {
     pub supported: bool,
 }
 
+impl Asked {
+    /// Whether the 2xx tells what was granted. Who knows of timers is told without having asked
+    /// (RFC 4028 section 9): it would not know that it has to refresh.
+    pub fn is_told(&self) -> bool {
+        self.expires.is_some() || self.supported
+    }
+}
+
 /// What a 2xx response says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Granted {

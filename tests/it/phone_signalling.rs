@@ -28,7 +28,14 @@ async fn hold_resume_and_a_late_offer_go_as_they_should() {
     let bridge = Bridge::start(&server, &[]);
     let listener = Caller::join(&server, "Ann").await;
     for via in Via::ALL {
-        for scenario in ["call", "hold", "delayed_offer", "session_timer"] {
+        for scenario in [
+            "call",
+            "hold",
+            "delayed_offer",
+            "late_resume",
+            "session_timer",
+            "known_timer",
+        ] {
             Sipp::start_with(scenario, &bridge, via, &["-d", "200"])
                 .passes()
                 .await;

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use super::taking::random;
 use super::{Call, End};
-use crate::dtmf::Info;
-use crate::offer::Negotiation;
+use crate::dtmf::{By, Info, InfoError};
+use crate::offer::{self, Agreed, Negotiation};
 use crate::phone::{Event, Invitation, Refusal, Reply, Request};
-use crate::sdp;
+use crate::sdp::{self, Session};
 use crate::sound::{Peer, Sound};
 use crate::timer::{self, Due, Granted};
 
@@ -24,18 +24,32 @@ impl Call {
 
     pub(super) fn signalled(&mut self, event: Event) -> Option<End> {
         match event {
-            Event::Acknowledged { answer } if self.sound.is_none() => self
-                .offered(&answer)
-                .then_some(())
-                .map_or(Some(End::Broken), |()| None),
-            Event::Acknowledged { .. } => None,
-            Event::Answered { answer, early } => {
-                self.answered |= !early;
-                let heard = self.sound.is_some() || self.offered(&answer);
-                if !early {
-                    self.press_keys();
+            Event::Acknowledged { answer } => {
+                let is_first = self.sound.is_none();
+                if answer.is_empty() && !is_first {
+                    self.negotiation.withdrawn();
+                    return None;
                 }
-                (!heard && !early).then_some(End::Broken)
+                // What a later INVITE without an offer comes to is no reason to end the call.
+                let agreed = self.agree(&answer, Negotiation::answered);
+                (is_first && !agreed).then_some(End::Broken)
+            }
+            Event::Answered {
+                answer,
+                early: true,
+            } => {
+                self.agree(&answer, Negotiation::forecast);
+                None
+            }
+            Event::Answered {
+                answer,
+                early: false,
+            } => {
+                self.answered = true;
+                // A forecast that was not taken back holds.
+                let heard = self.agree(&answer, Negotiation::answered) || self.sound.is_some();
+                self.press_keys();
+                (!heard).then_some(End::Broken)
             }
             Event::Asked(request, reply) => {
                 self.asked(request, reply);
@@ -46,16 +60,26 @@ impl Call {
     }
 
     /// The answer to this end's offer has come; whether it is one.
-    fn offered(&mut self, answer: &[u8]) -> bool {
+    fn agree(
+        &mut self,
+        answer: &[u8],
+        read: for<'a> fn(&'a mut Negotiation, &Session) -> Result<&'a Agreed, offer::Refusal>,
+    ) -> bool {
         let Ok(answer) = sdp::read(answer) else {
             return false;
         };
         let peer = peer(&self.invitation);
-        let (Ok(agreed), Some(random)) = (self.negotiation.answered(&answer), random()) else {
+        let (Ok(agreed), Some(random)) = (read(&mut self.negotiation, &answer), random()) else {
             return false;
         };
-        self.sound = Sound::new(Instant::now(), agreed, peer, random).ok();
-        self.sound.is_some()
+        let now = Instant::now();
+        match &mut self.sound {
+            Some(sound) => sound.agree(now, agreed).is_ok(),
+            none => {
+                *none = Sound::new(now, agreed, peer, random).ok();
+                none.is_some()
+            }
+        }
     }
 
     fn asked(&mut self, request: Request, reply: Reply) {
@@ -65,15 +89,28 @@ impl Call {
                 invites,
                 timer,
             } => self.change(&offer, invites, timer, reply),
-            Request::Info { content_type, body } => match Info::read(&content_type, &body) {
-                Ok(info) => {
-                    self.pressed(info.key);
-                    reply.send(200, Vec::new(), Vec::new());
-                }
-                Err(_) => reply.send(415, Vec::new(), Vec::new()),
-            },
+            Request::Info { content_type, body } => {
+                let status = self.informed(&content_type, &body);
+                reply.send(status, Vec::new(), Vec::new());
+            }
             Request::Options => reply.send(200, Vec::new(), Vec::new()),
             Request::Other => reply.send(405, Vec::new(), Vec::new()),
+        }
+    }
+
+    /// What the other end is told of a piece of information.
+    fn informed(&mut self, content_type: &str, body: &[u8]) -> u16 {
+        match Info::read(content_type, body) {
+            // A sign of life (RFC 2976 section 2.2).
+            Err(_) if body.is_empty() => 200,
+            Err(InfoError::ContentType) => 415,
+            Err(InfoError::NoKey | InfoError::Duration) => 400,
+            Ok(info) => {
+                if self.once.is_new(Instant::now(), info.key, By::Info) {
+                    self.pressed(info.key);
+                }
+                200
+            }
         }
     }
 
@@ -81,7 +118,7 @@ impl Call {
     fn change(&mut self, offer: &[u8], invites: bool, asked: timer::Asked, reply: Reply) {
         let now = Instant::now();
         let granted = match self.timer.asked(now, asked) {
-            Ok(granted) => asked.expires.map(|_| granted),
+            Ok(granted) => asked.is_told().then_some(granted),
             Err(small) => {
                 reply.send(422, vec![("Min-SE", small.min_se.to_string())], Vec::new());
                 return;
@@ -89,13 +126,14 @@ impl Call {
         };
         let headers = granted.map(timer_headers).unwrap_or_default();
         if offer.is_empty() {
-            // An INVITE without an offer is given the agreement that holds; an UPDATE nothing.
-            let body = if invites {
-                self.described.clone()
-            } else {
-                Vec::new()
-            };
-            reply.send(200, headers, body);
+            // An INVITE without an offer asks for all that this end can do: its acknowledgement
+            // has the answer, by which a call is resumed or goes somewhere else (RFC 3261 section
+            // 14.2). An UPDATE without one only is a sign of life.
+            if invites {
+                self.described = self.negotiation.offer().to_string().into_bytes();
+            }
+            let body = invites.then(|| self.described.clone());
+            reply.send(200, headers, body.unwrap_or_default());
             return;
         }
         match describe(&mut self.negotiation, offer) {

@@ -9,7 +9,7 @@ use super::mouth::Mouth;
 use super::taking::{media_address, random};
 use super::{Call, End, LOOK, Progress, keys};
 use crate::bridge::House;
-use crate::dtmf::Keys;
+use crate::dtmf::{Keys, Once};
 use crate::menu::Menu;
 use crate::offer::{Negotiation, Ours};
 use crate::outgoing::CallError;
@@ -101,6 +101,7 @@ impl Call {
             answered: false,
             mouth: Mouth::default(),
             resampler: None,
+            once: Once::default(),
             granted: None,
             begun: now,
             said: 0,

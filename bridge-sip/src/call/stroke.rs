@@ -7,6 +7,7 @@ use audio::resample::Resampler;
 
 use super::{Call, End, JOINING, LOOK, Progress};
 use crate::beat::Passed;
+use crate::dtmf::By;
 use crate::media::LONGEST;
 use crate::tone::Tone;
 
@@ -125,6 +126,7 @@ impl Call {
     fn came(&mut self, at: Instant, from: SocketAddr, datagram: &[u8]) {
         if let Some(sound) = &mut self.sound
             && let Some(key) = sound.take(at, from, datagram)
+            && self.once.is_new(at, key, By::Sound)
         {
             self.pressed(key);
         }

@@ -24,7 +24,7 @@ impl Call {
         let invitation = &ring.invitation;
         let mut timer = Timer::new(timer::Settings::default());
         let granted = match timer.asked(now, invitation.timer) {
-            Ok(granted) => invitation.timer.expires.map(|_| granted),
+            Ok(granted) => invitation.timer.is_told().then_some(granted),
             Err(small) => {
                 ring.refuse(Refusal::new(422).with("Min-SE", small.min_se.to_string()));
                 return None;
@@ -101,6 +101,7 @@ impl Call {
             answered: false,
             mouth: Mouth::default(),
             keys,
+            once: dtmf::Once::default(),
             resampler: None,
             granted,
             begun: now,

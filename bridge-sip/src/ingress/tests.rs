@@ -51,6 +51,7 @@ fn what_phones_send_passes() {
         ("Content-Length: 5\r\n", ""),
         ("Content-Length: 5", "l: 0"),
         ("Supported", "Require"),
+        ("Supported: timer", "x: 1800;refresher=uac\r\nMin-SE: 90"),
         ("INVITE sip", "\r\n\r\nINVITE sip"),
         ("Content-Type: application/sdp", "c: Application/SDP ; x=y"),
     ] {
@@ -64,6 +65,9 @@ fn what_phones_send_passes() {
 fn a_broken_request_is_told_so() {
     for (from, to) in [
         ("INVITE sip", "INVITE  sip"),
+        ("Supported: timer", "Session-Expires: soon"),
+        ("Supported: timer", "x: 90;refresher=me"),
+        ("Supported: timer", "Min-SE: -1"),
         ("SIP/2.0\r\nVia", "SIP/2.0 \r\nVia"),
         ("sip:bot@192.0.2.1", "<sip:bot@192.0.2.1>"),
         ("sip:bot@192.0.2.1", "sip:bot@192.0.2.1?Route=%3Csip:x%3E"),
@@ -109,6 +113,7 @@ fn what_is_not_understood_has_a_status_of_its_own() {
             "Require: timer, nothingSupportsThis",
             420,
         ),
+        ("Supported: timer", "Require: 100rel", 420),
         ("application/sdp", "multipart/mixed", 415),
         ("Supported: timer", "Content-Encoding: gzip", 415),
         ("Supported: timer", &"X: y\r\n".repeat(MOST_HEADERS), 513),

@@ -229,6 +229,37 @@ a=rtpmap:97 telephone-event/48000\r\na=ptime:40\r\n";
 }
 
 #[test]
+fn what_a_provisional_answer_says_may_be_said_otherwise_later() {
+    let mut call = Negotiation::new(ours());
+    call.offer();
+    assert!(call.forecast(&session("m=video 9 RTP/AVP 96\r\n")).is_err());
+    let early = call
+        .forecast(&session("m=audio 4000 RTP/AVP 8\r\n"))
+        .unwrap();
+    assert_eq!(early.codec, Codec::Pcma);
+    let agreed = call
+        .answered(&session("m=audio 5000 RTP/AVP 0\r\n"))
+        .unwrap();
+    assert_eq!(agreed.codec, Codec::Pcmu);
+    assert_eq!(agreed.peer, Some("198.51.100.7:5000".parse().unwrap()));
+    let again = call.answered(&session("m=audio 5000 RTP/AVP 0\r\n"));
+    assert_eq!(again.err(), Some(Refusal::NothingOffered));
+}
+
+#[test]
+fn a_call_on_hold_is_resumed_by_the_answer_to_our_offer() {
+    let mut call = Negotiation::new(ours());
+    call.answer(&session(PCMU)).unwrap();
+    call.answer(&session(&format!("{PCMU}a=sendonly\r\n")))
+        .unwrap();
+    assert_eq!(call.agreed().unwrap().direction, Direction::RecvOnly);
+    let offer = call.offer();
+    assert_eq!(offer.media[0].direction, Some(Direction::SendRecv));
+    let agreed = call.answered(&session(PCMU)).unwrap();
+    assert_eq!(agreed.direction, Direction::SendRecv);
+}
+
+#[test]
 fn an_answer_that_is_none_leaves_what_was_agreed() {
     let mut call = Negotiation::new(ours());
     call.answer(&session(PCMU)).unwrap();

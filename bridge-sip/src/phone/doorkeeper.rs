@@ -155,7 +155,13 @@ impl Doorkeeper {
                 return Look::Drop;
             }
         };
-        self.broken(now, source);
+        match fault {
+            // Well-formed, and what a decent telephone may ask for: it only is not here.
+            Fault::Method | Fault::BodyType | Fault::Scheme | Fault::Extension(_) => {
+                self.broken.fetch_add(1, Ordering::Relaxed);
+            }
+            Fault::Malformed(_) | Fault::Version | Fault::TooLong => self.broken(now, source),
+        }
         let answer = tag().and_then(|tag| reply(bytes, &fault, &self.rules, &tag));
         answer.map_or(Look::Drop, Look::Answer)
     }
@@ -270,5 +276,18 @@ mod tests {
         };
         assert!(answer.starts_with(b"SIP/2.0 400 "));
         assert_eq!(keeper.turned_away().broken, 1);
+    }
+
+    #[test]
+    fn who_asks_for_what_is_not_here_is_answered_as_often_as_they_ask() {
+        let (now, keeper) = (Instant::now(), keeper(&[]));
+        let asked = options("phone").replace("OPTIONS", "SUBSCRIBE");
+        for _ in 0..20 {
+            let Look::Answer(answer) = keeper.look(now, PHONE, asked.as_bytes()) else {
+                panic!("it can be answered");
+            };
+            assert!(answer.starts_with(b"SIP/2.0 405 "));
+            assert!(keeper.admits(now, PHONE));
+        }
     }
 }

@@ -38,6 +38,20 @@ fn headers_are_read_and_written() {
 }
 
 #[test]
+fn who_knows_of_timers_is_told_that_there_is_one() {
+    let knows = Asked {
+        supported: true,
+        ..Asked::default()
+    };
+    let (mut timer, now) = timer();
+    let granted = timer.asked(now, knows).unwrap();
+    assert!(knows.is_told() && granted.require);
+    assert_eq!(granted.expires.to_string(), "1800;refresher=uac");
+    assert!(timer.deadline().is_some());
+    assert!(!Asked::default().is_told());
+}
+
+#[test]
 fn a_session_too_short_is_refused_with_what_would_do() {
     let (mut timer, now) = timer();
     assert_eq!(timer.asked(now, asks("60")), Err(TooSmall { min_se: 90 }));

@@ -39,12 +39,17 @@ pub(super) fn invitation(transaction: &Transaction) -> Option<Invitation> {
 pub(super) fn timer_asked(request: &Request) -> timer::Asked {
     let expires = header(request.headers(), "Session-Expires", "x");
     let min_se = header(request.headers(), "Min-SE", "Min-SE");
-    let supported = ["Supported", "Require"].into_iter();
-    let mut supported = supported.filter_map(|name| header(request.headers(), name, "k"));
+    let supported = request.headers().iter().filter_map(|header| {
+        let line = header.to_string();
+        ["Supported", "Require"]
+            .into_iter()
+            .find_map(|name| named(&line, name, "k"))
+    });
+    let is_timer = |value: String| value.split(',').any(|tag| tag.trim() == "timer");
     timer::Asked {
         expires: expires.and_then(|value| SessionExpires::read(&value).ok()),
         min_se: min_se.and_then(|value| read_min_se(&value).ok()),
-        supported: supported.any(|value| value.split(',').any(|tag| tag.trim() == "timer")),
+        supported: supported.into_iter().any(is_timer),
     }
 }
 
@@ -54,13 +59,16 @@ pub(super) fn value(request: &Request, name: &str) -> Option<String> {
 
 /// The value of the first header of this name, or of its short form.
 pub(super) fn header(headers: &sip::Headers, name: &str, short: &str) -> Option<String> {
-    let named = |line: &str| {
-        let (found, value) = line.split_once(':')?;
-        let found = found.trim();
-        let is = found.eq_ignore_ascii_case(name) || found.eq_ignore_ascii_case(short);
-        is.then(|| value.trim().to_owned())
-    };
-    headers.iter().find_map(|header| named(&header.to_string()))
+    let mut lines = headers.iter().map(Header::to_string);
+    lines.find_map(|line| named(&line, name, short))
+}
+
+/// The value of a header's line, if it has this name, or this short form.
+fn named(line: &str, name: &str, short: &str) -> Option<String> {
+    let (found, value) = line.split_once(':')?;
+    let found = found.trim();
+    let is = found.eq_ignore_ascii_case(name) || found.eq_ignore_ascii_case(short);
+    is.then(|| value.trim().to_owned())
 }
 
 pub(super) fn headers(named: Vec<(&'static str, String)>) -> Vec<Header> {
