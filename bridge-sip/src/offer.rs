@@ -13,7 +13,7 @@ mod agreed;
 mod codec;
 mod stream;
 
-pub use agreed::{Agreed, Held, PayloadTypes, Refusal, TelephoneEvent};
+pub use agreed::{Agreed, PayloadTypes, Refusal, TelephoneEvent};
 pub use codec::Codec;
 
 use agreed::{PTIME, inband_fec, place, ptime, speakable};
@@ -34,7 +34,6 @@ pub struct Ours {
 #[derive(Clone, Debug)]
 pub struct Negotiation {
     ours: Ours,
-    holding: bool,
     /// The streams of the call, in their order; the sound that is used is at `audio`.
     streams: Vec<Media>,
     audio: usize,
@@ -49,7 +48,6 @@ impl Negotiation {
     pub fn new(ours: Ours) -> Self {
         Self {
             ours,
-            holding: false,
             streams: Vec::new(),
             audio: 0,
             sent: None,
@@ -61,26 +59,6 @@ impl Negotiation {
     /// What holds now.
     pub fn agreed(&self) -> Option<&Agreed> {
         self.agreed.as_ref()
-    }
-
-    /// Who has put the call on hold, by what was agreed last.
-    pub fn held(&self) -> Held {
-        let theirs = self.agreed.as_ref();
-        match (
-            self.holding,
-            theirs.is_some_and(|agreed| !agreed.direction.sends()),
-        ) {
-            (false, false) => Held::No,
-            (true, false) => Held::ByUs,
-            (false, true) => Held::ByPeer,
-            (true, true) => Held::ByBoth,
-        }
-    }
-
-    /// Holds the call from now on, or no longer; said with the next [`offer`](Self::offer), and
-    /// with each answer.
-    pub fn hold(&mut self, holding: bool) {
-        self.holding = holding;
     }
 
     /// An offer of this end. It awaits [`answered`](Self::answered) or
@@ -239,7 +217,7 @@ impl Negotiation {
             telephone_event: keys(theirs, None, codec),
             comfort_noise: has_noise(theirs) && codec != Codec::Opus,
             inband_fec: codec == Codec::Opus && inband_fec(format.fmtp.as_deref()),
-            direction: direction.reversed().and(self.direction()),
+            direction: direction.reversed(),
             ptime: ptime(theirs),
             rtcp_mux: theirs.rtcp_mux,
         };
@@ -255,14 +233,6 @@ impl Negotiation {
         }
         let answer = self.audio_stream(formats, agreed.direction, agreed.rtcp_mux);
         Ok((answer, agreed))
-    }
-
-    /// What this end would have: everything, or only its own music while it holds.
-    fn direction(&self) -> Direction {
-        match self.holding {
-            true => Direction::SendOnly,
-            false => Direction::SendRecv,
-        }
     }
 
     fn offered_audio(&self) -> Media {
@@ -303,7 +273,7 @@ impl Negotiation {
             formats.push(keys_format(number, clock));
         }
         let mux = self.agreed.as_ref().is_none_or(|agreed| agreed.rtcp_mux);
-        self.audio_stream(formats, self.direction(), mux)
+        self.audio_stream(formats, Direction::SendRecv, mux)
     }
 
     /// Numbers that have a meaning in this call, which they keep (RFC 3264 section 8.3.2).

@@ -219,11 +219,6 @@ impl Timer {
         }
     }
 
-    /// The call is over: nothing is due any more.
-    pub fn stop(&mut self) {
-        self.state = State::Over;
-    }
-
     /// When [`poll`](Self::poll) has something to say.
     pub fn deadline(&self) -> Option<Instant> {
         match self.state {

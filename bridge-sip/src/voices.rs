@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use audio::mix::Limiter;
+use audio::limit::Limiter;
 use mumble::SessionId;
 
 use crate::playout::fit;

@@ -408,6 +408,18 @@ async fn a_signal_ends_the_assistant_in_time_wherever_it_is() {
     ends_in_time(running).await;
 }
 
+/// It reads its settings when it starts, and says so.
+#[tokio::test]
+async fn a_hangup_does_not_end_the_phone_line() {
+    let (sip, health) = (free_port().to_string(), free_port().to_string());
+    let line = Program::new(&[("SIP_PORT", &sip), ("HEALTH_PORT", &health)]);
+    let running = line.start(&["bridge-sip"]);
+    running.says(&["the phone line is open"]).await;
+    running.hang_up().await;
+    running.says(&["WARN", "only when it starts"]).await;
+    ends_in_time(running).await;
+}
+
 /// The hash of the certificate that the assistant shows to others.
 fn certificate(caller: &Caller) -> String {
     let roster = caller.client().roster();

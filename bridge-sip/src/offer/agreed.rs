@@ -51,19 +51,6 @@ pub struct TelephoneEvent {
     pub clock: u32,
 }
 
-/// Who has put the call on hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Held {
-    /// Nobody.
-    No,
-    /// This end.
-    ByUs,
-    /// The other end.
-    ByPeer,
-    /// Both.
-    ByBoth,
-}
-
 /// Why there is no agreement. The call, or the agreement before, stays as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

@@ -137,18 +137,17 @@ fn packets_are_as_long_as_wished_where_that_can_be() {
 fn hold_and_resume_keep_port_and_codec() {
     let mut call = Negotiation::new(ours());
     let (first, _) = call.answer(&session(PCMU)).unwrap();
-    for (line, held, direction) in [
-        ("a=sendonly\r\n", Held::ByPeer, Direction::RecvOnly),
-        ("a=inactive\r\n", Held::ByPeer, Direction::Inactive),
-        ("c=IN IP4 0.0.0.0\r\n", Held::ByPeer, Direction::RecvOnly),
-        ("a=sendrecv\r\n", Held::No, Direction::SendRecv),
+    for (line, direction) in [
+        ("a=sendonly\r\n", Direction::RecvOnly),
+        ("a=inactive\r\n", Direction::Inactive),
+        ("c=IN IP4 0.0.0.0\r\n", Direction::RecvOnly),
+        ("a=sendrecv\r\n", Direction::SendRecv),
     ] {
         let (answer, agreed) = call.answer(&session(&format!("{PCMU}{line}"))).unwrap();
         assert_eq!(agreed.direction, direction, "{line}");
         assert_eq!(agreed.peer.is_none(), line.contains("0.0.0.0"));
         assert_eq!(answer.media[0].port, 10000);
         assert_eq!(answer.media[0].direction, Some(direction));
-        assert_eq!(call.held(), held, "{line}");
     }
     let (last, _) = call.answer(&session(PCMU)).unwrap();
     assert_eq!(last.media, first.media);
@@ -336,33 +335,6 @@ fn two_offers_at_once_are_glare() {
     assert_eq!((refused, refused.status()), (Refusal::Glare, 491));
     call.withdrawn();
     assert!(call.answer(&session(PCMU)).is_ok());
-}
-
-#[test]
-fn our_hold_offers_and_answers_only_our_own_sound() {
-    let mut call = Negotiation::new(ours());
-    call.answer(&session(OPUS)).unwrap();
-    call.hold(true);
-    let offer = call.offer();
-    assert_eq!(offer.media[0].direction, Some(Direction::SendOnly));
-    assert_eq!(
-        offer.media[0].formats[0].token, "96",
-        "the numbers of the call stay"
-    );
-    let agreed = call
-        .answered(&session(&format!("{OPUS}a=recvonly\r\n")))
-        .unwrap();
-    assert_eq!(agreed.direction, Direction::SendOnly);
-    assert_eq!(call.held(), Held::ByUs);
-    let (_, agreed) = call
-        .answer(&session(&format!("{OPUS}a=sendonly\r\n")))
-        .unwrap();
-    assert_eq!(agreed.direction, Direction::Inactive);
-    assert_eq!(call.held(), Held::ByBoth);
-    call.hold(false);
-    call.offer();
-    let agreed = call.answered(&session(OPUS)).unwrap();
-    assert_eq!(agreed.direction, Direction::SendRecv);
 }
 
 #[test]
