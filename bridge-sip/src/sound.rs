@@ -339,9 +339,12 @@ impl Hearing {
                 self.playout.fit(&mut pcm, self.codec.pcm_hz());
                 pcm
             }
-            Piece::Lost(units) => {
+            Piece::Lost { units, next } => {
                 let samples = self.samples(units);
-                self.transcoder.conceal(samples)
+                match next {
+                    Some(next) => self.transcoder.recover(&next, samples),
+                    None => self.transcoder.conceal(samples),
+                }
             }
             Piece::Silence(units) => {
                 self.noise.set(Level::NOTHING);

@@ -125,6 +125,79 @@ fn what_a_phone_says_is_heard_in_every_codec() {
     }
 }
 
+/// 20 ms pieces of a gliding voice with a syllable's rhythm.
+fn voice(pieces: usize) -> Vec<Vec<i16>> {
+    let mut phase = 0.0;
+    let samples = (0..pieces * 960).map(|n| {
+        let t = n as f64 / 48_000.0;
+        let pitch = 130.0 + 40.0 * (t * 1.3 * std::f64::consts::TAU).sin();
+        phase += pitch * std::f64::consts::TAU / 48_000.0;
+        let loudness = 0.55 + 0.45 * (t * 3.1 * std::f64::consts::TAU).sin();
+        let tone = (1..20).map(|k| (phase * f64::from(k)).sin() / f64::from(k));
+        (tone.sum::<f64>() * loudness * 6000.0) as i16
+    });
+    let samples: Vec<i16> = samples.collect();
+    samples.chunks(960).map(<[i16]>::to_vec).collect()
+}
+
+#[test]
+fn one_packet_of_opus_in_twenty_is_repaired_by_the_one_behind_it() {
+    let agreed = agreed(Codec::Opus);
+    let mut phone_codec = Codec::Opus.open().unwrap();
+    let packets: Vec<_> = voice(600)
+        .iter()
+        .map(|piece| phone_codec.encode(piece))
+        .collect();
+    let header = |n: usize| Header {
+        marker: n == 0,
+        payload_type: 111,
+        sequence: n as u16,
+        timestamp: n as u32 * 960,
+        ssrc: 1,
+    };
+    let is_lost = |n: usize| n % 20 == 7;
+    // Each other packet is 35 ms late, which keeps the buffer as deep as it begins.
+    let heard = |lossy: bool| {
+        let start = Instant::now();
+        let mut sound = sound(start, &agreed);
+        let mut heard = Vec::new();
+        for tick in 0..600_usize {
+            let now = start + TICK * tick as u32;
+            let (came, at) = match tick % 2 {
+                0 => (Some(tick), now),
+                _ => (tick.checked_sub(2), now - TICK / 4),
+            };
+            if let Some(n) = came.filter(|&n| !(lossy && is_lost(n))) {
+                sound.take(at, phone(), &rtp::write(header(n), &packets[n]));
+            }
+            heard.extend(sound.hear(now));
+        }
+        heard
+    };
+    let decoded = |lossy: bool| {
+        let mut codec = Codec::Opus.open().unwrap();
+        let packets = packets.iter().enumerate();
+        let decoded = packets.map(|(n, packet)| match lossy && is_lost(n) {
+            true => codec.conceal(960),
+            false => codec.decode(packet),
+        });
+        decoded.collect::<Vec<_>>().concat()
+    };
+    let truth = decoded(false);
+    let off = |heard: &[i16]| {
+        let errors = heard.iter().zip(&truth);
+        let errors = errors.map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2));
+        errors.sum::<f64>()
+    };
+    // 40 ms pass before the first of it.
+    assert_eq!(off(&heard(false)[1920..]), 0.0);
+    let (repaired, concealed) = (off(&heard(true)[1920..]), off(&decoded(true)));
+    assert!(
+        repaired < 0.7 * concealed,
+        "{repaired:.2e}, and only concealed {concealed:.2e}"
+    );
+}
+
 #[test]
 fn packets_to_the_phone_follow_one_another_and_wrap() {
     let agreed = agreed(Codec::Pcma);
