@@ -236,12 +236,16 @@ impl Sound {
         pcm
     }
 
-    /// Packets for the phone of 20 ms of sound at [`Sound::say_hz`], and where they go.
+    /// Packets for the phone of 20 ms of sound at [`Sound::say_hz`], and where they go. While
+    /// there is nowhere, or the call is on hold, only time goes on: packets that nobody sends have
+    /// no numbers, and no report counts them.
     pub fn say(&mut self, pcm: &[i16]) -> Option<(SocketAddr, Vec<Vec<u8>>)> {
-        let packets = self.outgoing.say(pcm);
-        let to = self.latch.as_ref()?.destination()?;
-        let sends = self.agreed.direction.sends();
-        sends.then_some((to, packets))
+        let to = self.latch.as_ref().and_then(Latch::destination);
+        let Some(to) = to.filter(|_| self.agreed.direction.sends()) else {
+            self.outgoing.pass(pcm.len());
+            return None;
+        };
+        Some((to, self.outgoing.say(pcm)))
     }
 
     /// Presses keys that the phone gets to hear in place of sound. Whether it takes them.

@@ -295,6 +295,68 @@ fn on_hold_nothing_is_sent_and_nothing_heard() {
 }
 
 #[test]
+fn a_hold_is_time_without_packets() {
+    let now = Instant::now();
+    for codec in Codec::ALL {
+        for ptime in [20, 40] {
+            let agreed = Agreed {
+                ptime,
+                ..agreed(codec)
+            };
+            let mut sound = sound(now, &agreed);
+            let pcm = vec![0; sound.say_hz() as usize / 50];
+            let mut sent: Vec<Header> = Vec::new();
+            // Half a packet of 40 ms is left when the minute on hold begins.
+            for tick in 0..3010 {
+                let direction = match tick {
+                    5..3005 => Direction::RecvOnly,
+                    _ => Direction::SendRecv,
+                };
+                let state = Agreed {
+                    direction,
+                    ..agreed.clone()
+                };
+                sound.agree(now, &state).unwrap();
+                let packets = sound.say(&pcm).map(|(_, packets)| packets);
+                assert_eq!(packets.is_some(), direction.sends());
+                let packets = packets.unwrap_or_default();
+                sent.extend(packets.iter().map(|p| rtp::read(p).unwrap().header));
+            }
+            let per_packet = usize::from(ptime / 20);
+            let before = 5 / per_packet;
+            assert_eq!(sent.len(), before * 2);
+            for (n, header) in sent.iter().enumerate() {
+                assert_eq!(header.sequence, 65_535_u16.wrapping_add(n as u16));
+                assert_eq!(header.marker, n == 0 || n == before, "{codec:?} {n}");
+            }
+            let ticks = sent[before].timestamp.wrapping_sub(u32::MAX);
+            assert_eq!(ticks, 3005 * (codec.clock() / 50), "time went on");
+            let (_, report) = sound.report(now + REPORT_EVERY, UNIX_EPOCH).unwrap();
+            let [rtcp::Rtcp::Report(report)] = &rtcp::read(&report).unwrap()[..] else {
+                panic!("not one report");
+            };
+            assert_eq!(report.sent.unwrap().packets, sent.len() as u32);
+        }
+    }
+}
+
+#[test]
+fn without_a_place_to_send_to_nothing_is_counted() {
+    let now = Instant::now();
+    let nowhere = Agreed {
+        peer: None,
+        ..agreed(Codec::Pcma)
+    };
+    let mut sound = sound(now, &nowhere);
+    assert!((0..500).all(|_| sound.say(&[0; 160]).is_none()));
+    sound.agree(now, &agreed(Codec::Pcma)).unwrap();
+    let (_, packets) = sound.say(&[0; 160]).unwrap();
+    let header = rtp::read(&packets[0]).unwrap().header;
+    let place = (header.marker, header.sequence, header.timestamp);
+    assert_eq!(place, (true, 65_535, u32::MAX.wrapping_add(500 * 160)));
+}
+
+#[test]
 fn a_call_goes_on_in_another_codec() {
     let start = Instant::now();
     let (before, after) = (agreed(Codec::Pcmu), agreed(Codec::G722));
