@@ -111,9 +111,7 @@ impl Sound {
     /// # Errors
     /// When a codec cannot be set up; what was agreed before holds then.
     pub fn agree(&mut self, now: Instant, agreed: &Agreed) -> Result<(), OpusError> {
-        if agreed.codec != self.hearing.codec {
-            self.hearing = Hearing::new(agreed.codec)?;
-        }
+        self.hearing.become_of(agreed.codec)?;
         self.outgoing.agree(agreed)?;
         self.agreed = agreed.clone();
         self.last = now;
@@ -171,14 +169,16 @@ impl Sound {
             return None;
         }
         let is_key = meaning == Meaning::Key;
-        if let Some(reception) = &mut self.hearing.reception {
-            reception.arrived(now, header.sequence, (!is_key).then_some(header.timestamp));
+        if let Meaning::Sound(codec) = meaning {
+            self.hearing.become_of(codec).ok()?;
         }
+        let timestamp = (!is_key).then_some(header.timestamp);
+        let clock = self.hearing.codec.clock();
+        let reception = &mut self.hearing.reception;
+        let reception = reception.get_or_insert_with(|| Reception::new(header.ssrc, clock));
+        reception.arrived(now, header.sequence, timestamp);
         let content = match meaning {
-            Meaning::Sound(codec) => {
-                self.hearing.become_of(codec).ok()?;
-                Content::Sound(codec.duration(payload)?)
-            }
+            Meaning::Sound(codec) => Content::Sound(codec.duration(payload)?),
             Meaning::Noise => Content::Noise,
             Meaning::Key => Content::Other,
         };
@@ -320,12 +320,16 @@ impl Hearing {
         })
     }
 
-    /// The phone speaks in another codec from here on.
+    /// The phone speaks in another codec from here on. It is the same stream: what is known of
+    /// how it arrives goes on, by the codec's clock.
     fn become_of(&mut self, codec: Codec) -> Result<(), OpusError> {
         if codec != self.codec {
-            let reception = self.reception.take();
-            *self = Self::new(codec)?;
-            self.reception = reception;
+            let mut other = Self::new(codec)?;
+            other.reception = self.reception.take();
+            if let Some(reception) = &mut other.reception {
+                reception.tick_at(codec.clock());
+            }
+            *self = other;
         }
         Ok(())
     }

@@ -385,6 +385,54 @@ fn a_call_goes_on_in_another_codec() {
 }
 
 #[test]
+fn how_the_line_is_goes_on_being_known_in_another_codec() {
+    let start = Instant::now();
+    let before = agreed(Codec::Pcmu);
+    // Agreed anew, or by the phone alone; with the same clock and with another.
+    let agreements = [Codec::Pcma, Codec::Opus].map(|codec| (codec, agreed(codec)));
+    let alone = [Codec::Pcma, Codec::Opus].map(|codec| {
+        let others = vec![(codec, agreed(codec).payload_types)];
+        let before = before.clone();
+        (codec, Agreed { others, ..before })
+    });
+    for (codec, after) in agreements.into_iter().chain(alone) {
+        let mut sound = sound(start, &before);
+        let mut telephone = Telephone::new(&before);
+        for n in 0..500 {
+            let now = start + TICK * n;
+            if n == 100 {
+                sound.agree(now, &after).unwrap();
+                telephone = Telephone {
+                    header: Header {
+                        payload_type: agreed(codec).payload_types.received,
+                        ..telephone.header
+                    },
+                    ..Telephone::new(&agreed(codec))
+                };
+            }
+            let packet = telephone.next();
+            // Of the last 400 each fifth is lost, and each other one is 10 ms late.
+            if n < 100 || n % 5 > 0 {
+                let late = TICK / 2 * (n % 2) * u32::from(n >= 100);
+                sound.take(now + late, phone(), &packet);
+            }
+            sound.hear(now + TICK / 2);
+        }
+        let Quality { loss, jitter, .. } = sound.quality();
+        assert!((0.15..0.17).contains(&loss), "{codec:?}: {loss}");
+        let ms = jitter.as_millis();
+        assert!((5..=12).contains(&ms), "{codec:?}: {ms} ms of jitter");
+        let (_, report) = sound.report(start + REPORT_EVERY, UNIX_EPOCH).unwrap();
+        let [rtcp::Rtcp::Report(report)] = &rtcp::read(&report).unwrap()[..] else {
+            panic!("not one report");
+        };
+        let blocks = report.heard.as_slice();
+        assert_eq!((blocks.len(), blocks[0].ssrc), (1, 1), "{codec:?}");
+        assert_eq!(blocks[0].lost, 80, "{codec:?}");
+    }
+}
+
+#[test]
 fn a_report_goes_to_the_phone_every_five_seconds() {
     let now = Instant::now();
     let agreed = agreed(Codec::Pcmu);
