@@ -159,7 +159,7 @@ impl Sound {
     fn take_packet(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Option<Key> {
         let rtp::Packet { header, payload } = rtp::read(datagram).ok()?;
         let meaning = self.meaning(&header, payload)?;
-        match self.latch.as_mut()?.admit(from, &header) {
+        match self.latch.as_mut()?.admit(now, from, &header) {
             latch::Verdict::Dropped => return None,
             latch::Verdict::NewStream => self.hearing.restart(&header),
             latch::Verdict::Heard => {}
