@@ -268,10 +268,25 @@ impl Sound {
         if !self.agreed.rtcp_mux {
             return None;
         }
+        self.tell(wall)
+    }
+
+    fn tell(&mut self, wall: SystemTime) -> Option<(SocketAddr, Vec<u8>)> {
         let to = self.latch.as_ref()?.destination()?;
         let block = self.hearing.reception.as_mut().map(Reception::block);
         let report = self.outgoing.report(wall, block);
         Some((to, rtcp::write(&report, &self.reports.cname)))
+    }
+
+    /// What tells the phone that nothing more follows (RFC 3550 section 6.6), and where it goes;
+    /// none where nothing was sent.
+    pub fn goodbye(&mut self, wall: SystemTime) -> Option<(SocketAddr, Vec<u8>)> {
+        if !self.agreed.rtcp_mux || !self.outgoing.has_sent() {
+            return None;
+        }
+        let (to, mut datagram) = self.tell(wall)?;
+        rtcp::write_goodbye(&mut datagram, self.outgoing.ssrc());
+        Some((to, datagram))
     }
 
     /// When anything came from the phone last: sound, keys or reports.

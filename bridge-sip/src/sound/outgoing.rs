@@ -170,6 +170,16 @@ impl Outgoing {
         (samples as u64 * u64::from(clock) / u64::from(hz)) as u32
     }
 
+    /// The name of the stream.
+    pub fn ssrc(&self) -> u32 {
+        self.start.ssrc
+    }
+
+    /// Whether there was any packet.
+    pub fn has_sent(&self) -> bool {
+        self.packets > 0
+    }
+
     /// A report of what was sent, and of what was heard.
     pub fn report(&self, wall: SystemTime, heard: Option<Block>) -> Report {
         Report {

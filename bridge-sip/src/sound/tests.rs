@@ -444,6 +444,28 @@ fn a_report_goes_to_the_phone_every_five_seconds() {
     assert_eq!(sound.report(now + REPORT_EVERY + TICK, UNIX_EPOCH), None);
 }
 
+#[test]
+fn the_end_of_the_stream_is_told_to_whom_it_went() {
+    let now = Instant::now();
+    let mut quiet = sound(now, &agreed(Codec::Pcmu));
+    assert_eq!(quiet.goodbye(UNIX_EPOCH), None, "nothing was sent");
+    let apart = Agreed {
+        rtcp_mux: false,
+        ..agreed(Codec::Pcmu)
+    };
+    for (agreed, told) in [(agreed(Codec::Pcmu), true), (apart, false)] {
+        let mut sound = sound(now, &agreed);
+        sound.say(&[0; 160]);
+        let goodbye = sound.goodbye(UNIX_EPOCH);
+        assert_eq!(goodbye.is_some(), told);
+        if let Some((to, goodbye)) = goodbye {
+            assert_eq!(to, phone());
+            let packets = rtcp::read(&goodbye).unwrap();
+            assert_eq!(packets.last(), Some(&rtcp::Rtcp::Goodbye(vec![7])));
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_datagram_makes_it_panic(
