@@ -163,6 +163,7 @@ impl Call {
         match (end, answered) {
             (End::Theirs(_), _) => {}
             (_, true) => {
+                self.say_goodbye();
                 let _ = timeout(HANGING_UP, self.dialog.hang_up()).await;
             }
             (_, false) => self

@@ -3,15 +3,22 @@
 //! A phone behind a NAT sends from another port than it names in its SDP, and sometimes names a
 //! host that only its own network knows. So sound goes back to where sound comes from (RFC 4961),
 //! but only hosts that the call was agreed with are believed: the one in the SDP and the one that
-//! signals. Everything else is dropped and counted.
+//! signals. Everything else is dropped and counted. From one port of them the stream may move to
+//! another one only when the first has fallen silent, as it does when a NAT forgets a phone or a
+//! PBX puts another of its parts in the place of one.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use crate::rtp::Header;
 
 /// Packets in sequence that must come from another port of an agreed host before it is believed
 /// (RFC 3550 appendix A.1 asks as many of any new source). One alone may be a neighbour's stray.
 const PROBATION: u8 = 2;
+
+/// When nothing has come for this long from where packets came from, they may come from another
+/// port of an agreed host. Long beside any jitter, short beside what ends a call.
+pub const SILENCE: Duration = Duration::from_secs(2);
 
 /// What offer and answer say about the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,19 +62,35 @@ pub struct Latch {
     stats: Stats,
 }
 
-/// Where the other side's packets come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
-    /// Nothing has come.
-    Unknown,
-    /// Another port of an agreed host has sent `packets` in sequence, and `next` would go on.
-    Tried {
-        from: SocketAddr,
-        next: u16,
-        packets: u8,
-    },
-    /// From here, and from nowhere else.
-    Latched(SocketAddr),
+/// Where the other side's packets come from, and which other port may become that.
+#[derive(Clone, Copy, Debug, Default)]
+struct Source {
+    /// From here, and from nowhere else while it is heard.
+    latched: Option<Latched>,
+    tried: Option<Tried>,
+}
+
+impl Source {
+    fn at(from: SocketAddr, heard: Instant) -> Self {
+        Self {
+            latched: Some(Latched { from, heard }),
+            tried: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Latched {
+    from: SocketAddr,
+    heard: Instant,
+}
+
+/// A port of an agreed host has sent `packets` in sequence, and `next` would go on.
+#[derive(Clone, Copy, Debug)]
+struct Tried {
+    from: SocketAddr,
+    next: u16,
+    packets: u8,
 }
 
 impl Latch {
@@ -75,7 +98,7 @@ impl Latch {
     pub fn new(agreed: Agreed) -> Self {
         Self {
             agreed,
-            source: Source::Unknown,
+            source: Source::default(),
             ssrc: None,
             stats: Stats::default(),
         }
@@ -85,14 +108,14 @@ impl Latch {
     /// waits for the first packet again.
     pub fn agree(&mut self, agreed: Agreed) {
         if agreed.media != self.agreed.media {
-            self.source = Source::Unknown;
+            self.source = Source::default();
         }
         self.agreed = agreed;
     }
 
-    /// What is done with a media packet that came from `from`.
-    pub fn admit(&mut self, from: SocketAddr, header: &Header) -> Verdict {
-        if !self.believes(from, header.sequence) {
+    /// What is done with a media packet that came from `from` at `now`.
+    pub fn admit(&mut self, now: Instant, from: SocketAddr, header: &Header) -> Verdict {
+        if !self.believes(now, from, header.sequence) {
             self.stats.strangers += 1;
             return Verdict::Dropped;
         }
@@ -107,7 +130,10 @@ impl Latch {
     /// Whether reports from `from` are believed. They never latch anything: what is sent to the
     /// port above a neighbour's comes to this one.
     pub fn admits_reports(&mut self, from: SocketAddr) -> bool {
-        let known = self.source == Source::Latched(from);
+        let known = self
+            .source
+            .latched
+            .is_some_and(|latched| latched.from == from);
         self.stats.strangers += u64::from(!known);
         known
     }
@@ -119,13 +145,11 @@ impl Latch {
             signalling,
             allowed,
         } = self.agreed;
-        match self.source {
-            Source::Latched(from) => Some(from),
-            Source::Unknown | Source::Tried { .. } => {
-                let reachable = media.port() != 0 && !media.ip().is_unspecified();
-                (reachable && (allowed || same_host(media.ip(), signalling))).then_some(media)
-            }
+        if let Some(latched) = self.source.latched {
+            return Some(latched.from);
         }
+        let reachable = media.port() != 0 && !media.ip().is_unspecified();
+        (reachable && (allowed || same_host(media.ip(), signalling))).then_some(media)
     }
 
     /// Counts since the call began.
@@ -133,38 +157,40 @@ impl Latch {
         self.stats
     }
 
-    fn believes(&mut self, from: SocketAddr, sequence: u16) -> bool {
-        let Agreed {
-            media, signalling, ..
-        } = self.agreed;
-        if let Source::Latched(source) = self.source {
-            return source == from;
+    fn believes(&mut self, now: Instant, from: SocketAddr, sequence: u16) -> bool {
+        let agreed = self.agreed;
+        if let Some(latched) = self.source.latched {
+            if latched.from == from {
+                self.source = Source::at(from, now);
+                return true;
+            }
+            if now.saturating_duration_since(latched.heard) < SILENCE {
+                return false;
+            }
         }
-        if same_host(from.ip(), media.ip()) && from.port() == media.port() {
-            self.source = Source::Latched(from);
-            return true;
-        }
-        if !same_host(from.ip(), media.ip()) && !same_host(from.ip(), signalling) {
+        let of_media = same_host(from.ip(), agreed.media.ip());
+        if !of_media && !same_host(from.ip(), agreed.signalling) {
             return false;
         }
-        let packets = match self.source {
-            Source::Tried {
-                from: tried,
-                next,
-                packets,
-            } if tried == from && next == sequence => packets + 1,
+        // Once others were believed, even the agreed port has to be heard twice.
+        let at_once =
+            of_media && from.port() == agreed.media.port() && self.source.latched.is_none();
+        let packets = match self.source.tried {
+            _ if at_once => PROBATION,
+            Some(tried) if tried.from == from && tried.next == sequence => tried.packets + 1,
             _ => 1,
         };
-        if packets >= PROBATION {
-            self.source = Source::Latched(from);
-            return true;
+        let is_believed = packets >= PROBATION;
+        if is_believed {
+            self.source = Source::at(from, now);
+        } else {
+            self.source.tried = Some(Tried {
+                from,
+                next: sequence.wrapping_add(1),
+                packets,
+            });
         }
-        self.source = Source::Tried {
-            from,
-            next: sequence.wrapping_add(1),
-            packets,
-        };
-        false
+        is_believed
     }
 }
 
@@ -175,7 +201,16 @@ fn same_host(one: IpAddr, other: IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// When everything happens that needs no time.
+    static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+    const TICK: Duration = Duration::from_millis(20);
 
     const MEDIA: &str = "192.0.2.7:4000";
 
@@ -201,16 +236,27 @@ mod tests {
         }
     }
 
+    fn admit(latch: &mut Latch, from: SocketAddr, header: &Header) -> Verdict {
+        latch.admit(*BEGUN, from, header)
+    }
+
     #[test]
     fn the_agreed_address_is_heard_from_its_first_packet() {
         let mut latch = Latch::new(agreed());
         assert_eq!(
-            latch.admit(address(MEDIA), &packet(1, 9)),
+            admit(&mut latch, address(MEDIA), &packet(1, 9)),
             Verdict::NewStream
         );
-        assert_eq!(latch.admit(address(MEDIA), &packet(2, 9)), Verdict::Heard);
+        assert_eq!(
+            admit(&mut latch, address(MEDIA), &packet(2, 9)),
+            Verdict::Heard
+        );
         assert_eq!(latch.destination(), Some(address(MEDIA)));
-        let mapped = Latch::new(agreed()).admit(address("[::ffff:192.0.2.7]:4000"), &packet(1, 9));
+        let mapped = admit(
+            &mut Latch::new(agreed()),
+            address("[::ffff:192.0.2.7]:4000"),
+            &packet(1, 9),
+        );
         assert_eq!(mapped, Verdict::NewStream);
     }
 
@@ -218,7 +264,7 @@ mod tests {
     fn a_stranger_is_dropped_and_counted() {
         let mut latch = Latch::new(agreed());
         for n in 0..50 {
-            let verdict = latch.admit(address("198.51.100.9:4000"), &packet(n, 9));
+            let verdict = admit(&mut latch, address("198.51.100.9:4000"), &packet(n, 9));
             assert_eq!(verdict, Verdict::Dropped);
         }
         assert_eq!(
@@ -236,12 +282,18 @@ mod tests {
         for nat in ["192.0.2.7:61000", "192.0.2.1:61000"] {
             let mut latch = Latch::new(agreed());
             assert_eq!(
-                latch.admit(address(nat), &packet(65_535, 9)),
+                admit(&mut latch, address(nat), &packet(65_535, 9)),
                 Verdict::Dropped
             );
-            assert_eq!(latch.admit(address(nat), &packet(0, 9)), Verdict::NewStream);
+            assert_eq!(
+                admit(&mut latch, address(nat), &packet(0, 9)),
+                Verdict::NewStream
+            );
             assert_eq!(latch.destination(), Some(address(nat)));
-            assert_eq!(latch.admit(address(MEDIA), &packet(1, 9)), Verdict::Dropped);
+            assert_eq!(
+                admit(&mut latch, address(MEDIA), &packet(1, 9)),
+                Verdict::Dropped
+            );
         }
     }
 
@@ -250,15 +302,81 @@ mod tests {
         let neighbour = address("192.0.2.7:4011");
         let mut latch = Latch::new(agreed());
         assert!(!latch.admits_reports(neighbour));
-        assert_eq!(latch.admit(neighbour, &packet(5, 1)), Verdict::Dropped);
-        assert_eq!(latch.admit(neighbour, &packet(500, 1)), Verdict::Dropped);
         assert_eq!(
-            latch.admit(address(MEDIA), &packet(1, 9)),
+            admit(&mut latch, neighbour, &packet(5, 1)),
+            Verdict::Dropped
+        );
+        assert_eq!(
+            admit(&mut latch, neighbour, &packet(500, 1)),
+            Verdict::Dropped
+        );
+        assert_eq!(
+            admit(&mut latch, address(MEDIA), &packet(1, 9)),
             Verdict::NewStream
         );
-        assert_eq!(latch.admit(neighbour, &packet(501, 1)), Verdict::Dropped);
+        assert_eq!(
+            admit(&mut latch, neighbour, &packet(501, 1)),
+            Verdict::Dropped
+        );
         assert!(!latch.admits_reports(neighbour));
         assert!(latch.admits_reports(address(MEDIA)));
+    }
+
+    #[test]
+    fn another_port_of_an_agreed_host_takes_over_from_one_that_has_fallen_silent() {
+        for (first, second) in [
+            (MEDIA, "192.0.2.7:61000"),
+            (MEDIA, "192.0.2.1:4000"),
+            ("192.0.2.7:61000", MEDIA),
+            ("192.0.2.7:61000", "192.0.2.7:61001"),
+        ] {
+            let (first, second) = (address(first), address(second));
+            let mut latch = Latch::new(agreed());
+            let mut now = *BEGUN;
+            for n in 0..100 {
+                now += TICK;
+                latch.admit(now, first, &packet(n, 9));
+            }
+            let silent = now;
+            for n in 100..300 {
+                now += TICK;
+                let verdict = latch.admit(now, second, &packet(n, 9));
+                let too_soon = now - silent < SILENCE + TICK;
+                let expected = if too_soon {
+                    Verdict::Dropped
+                } else {
+                    Verdict::Heard
+                };
+                assert_eq!(verdict, expected, "{second} {:?} later", now - silent);
+                let to = if too_soon { first } else { second };
+                assert_eq!(latch.destination(), Some(to));
+                assert!(latch.admits_reports(to));
+            }
+            let back = latch.admit(now, first, &packet(300, 9));
+            assert_eq!(back, Verdict::Dropped, "the new one is heard");
+        }
+    }
+
+    #[test]
+    fn a_phone_that_was_silent_for_long_is_heard_at_once_and_ends_what_others_tried() {
+        let neighbour = address("192.0.2.7:4011");
+        let mut latch = Latch::new(agreed());
+        admit(&mut latch, address(MEDIA), &packet(1, 9));
+        let later = *BEGUN + SILENCE * 10;
+        let verdict = latch.admit(later, neighbour, &packet(50, 1));
+        assert_eq!(verdict, Verdict::Dropped);
+        let verdict = latch.admit(later, address(MEDIA), &packet(2, 9));
+        assert_eq!(verdict, Verdict::Heard);
+        let verdict = latch.admit(later, neighbour, &packet(51, 1));
+        assert_eq!(verdict, Verdict::Dropped);
+        let again = later + SILENCE;
+        let verdict = latch.admit(again, neighbour, &packet(52, 1));
+        assert_eq!(
+            verdict,
+            Verdict::Dropped,
+            "what it sent before is forgotten"
+        );
+        assert_eq!(latch.destination(), Some(address(MEDIA)));
     }
 
     #[test]
@@ -266,11 +384,11 @@ mod tests {
         let mut latch = Latch::new(agreed());
         for ssrc in [1, 2, 1, 3] {
             assert_eq!(
-                latch.admit(address(MEDIA), &packet(7, ssrc)),
+                admit(&mut latch, address(MEDIA), &packet(7, ssrc)),
                 Verdict::NewStream
             );
             assert_eq!(
-                latch.admit(address(MEDIA), &packet(8, ssrc)),
+                admit(&mut latch, address(MEDIA), &packet(8, ssrc)),
                 Verdict::Heard
             );
         }
@@ -280,9 +398,12 @@ mod tests {
     #[test]
     fn a_new_agreement_latches_anew_and_the_same_one_changes_nothing() {
         let mut latch = Latch::new(agreed());
-        latch.admit(address(MEDIA), &packet(1, 9));
+        admit(&mut latch, address(MEDIA), &packet(1, 9));
         latch.agree(agreed());
-        assert_eq!(latch.admit(address(MEDIA), &packet(2, 9)), Verdict::Heard);
+        assert_eq!(
+            admit(&mut latch, address(MEDIA), &packet(2, 9)),
+            Verdict::Heard
+        );
 
         let moved = address("192.0.2.8:4100");
         latch.agree(Agreed {
@@ -294,8 +415,11 @@ mod tests {
             None,
             "not before anything came from there"
         );
-        assert_eq!(latch.admit(address(MEDIA), &packet(3, 9)), Verdict::Dropped);
-        assert_eq!(latch.admit(moved, &packet(4, 9)), Verdict::Heard);
+        assert_eq!(
+            admit(&mut latch, address(MEDIA), &packet(3, 9)),
+            Verdict::Dropped
+        );
+        assert_eq!(admit(&mut latch, moved, &packet(4, 9)), Verdict::Heard);
         assert_eq!(latch.destination(), Some(moved));
     }
 
@@ -323,5 +447,52 @@ mod tests {
             ..allowed
         };
         assert_eq!(silent(refused), None);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_moves_it_but_an_agreed_host_after_a_silence(
+            packets in prop::collection::vec((0..6_usize, 0..3000_u64, 0..4_u16), 0..200),
+        ) {
+            let sources = [
+                MEDIA,
+                "192.0.2.7:61000",
+                "192.0.2.1:4000",
+                "192.0.2.1:61001",
+                "198.51.100.9:4000",
+                "[2001:db8::9]:4000",
+            ];
+            let strangers = [address(sources[4]), address(sources[5])];
+            let mut latch = Latch::new(agreed());
+            let (mut now, mut sequence) = (*BEGUN, 65_530_u16);
+            let mut heard: Option<(SocketAddr, Instant)> = None;
+            for (source, ms, step) in packets {
+                let from = address(sources[source]);
+                now += Duration::from_millis(ms);
+                sequence = sequence.wrapping_add(step);
+                let before = latch.destination();
+                let verdict = latch.admit(now, from, &packet(sequence, 9));
+                if verdict == Verdict::Dropped {
+                    prop_assert_eq!(latch.destination(), before);
+                    prop_assert!(heard.is_none_or(|(last, _)| last != from), "it was heard before");
+                    continue;
+                }
+                prop_assert!(!strangers.contains(&from));
+                if let Some((last, at)) = heard {
+                    prop_assert!(last == from || now - at >= SILENCE);
+                }
+                heard = Some((from, now));
+                prop_assert_eq!(latch.destination(), Some(from));
+            }
+            let silent = latch.destination();
+            for stranger in strangers {
+                for n in 0..10 {
+                    now += SILENCE;
+                    let verdict = latch.admit(now, stranger, &packet(n, 9));
+                    prop_assert_eq!(verdict, Verdict::Dropped);
+                }
+            }
+            prop_assert_eq!(latch.destination(), silent);
+        }
     }
 }

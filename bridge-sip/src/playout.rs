@@ -77,8 +77,14 @@ impl fmt::Debug for Packet {
 pub enum Piece {
     /// This packet, to be decoded and [fitted](Playout::fit).
     Packet(Packet),
-    /// Sound is missing: to be concealed, for so many units of the media clock.
-    Lost(u32),
+    /// Sound is missing: to be repaired or concealed.
+    Lost {
+        /// How much, in units of the media clock.
+        units: u32,
+        /// The payload behind it, where that has come and reaches back over all of it if it holds
+        /// a copy of what was before. It is given out as a packet all the same.
+        next: Option<Vec<u8>>,
+    },
     /// The phone is silent, for so many units of the media clock.
     Silence(u32),
     /// The phone is silent and has told how its silence sounds.
@@ -195,9 +201,7 @@ impl Playout {
                     return self.next(due);
                 }
                 if gap > already {
-                    let units = (gap - already).min(tick.into()) as u32;
-                    self.order.skip_to(next + already + u64::from(units));
-                    return (Piece::Lost(units), units);
+                    return self.lost(next + already, gap - already, tick);
                 }
             }
             Manner::Speaking { .. } => {}
@@ -215,9 +219,24 @@ impl Playout {
                 } else {
                     Manner::Silent { noise: false }
                 };
-                (Piece::Lost(tick), tick)
+                let (units, next) = (tick, None);
+                (Piece::Lost { units, next }, tick)
             }
         }
+    }
+
+    /// The gap of `gap` units from `from` to the first packet that is held. Its last packet's time
+    /// is given whole: the copy in the packet behind it is of all of it.
+    fn lost(&mut self, from: u64, gap: u64, tick: u32) -> (Piece, u32) {
+        let behind = self.order.first_sound();
+        let behind = behind.filter(|packet| gap <= packet.units.into());
+        let next = behind.map(|packet| packet.payload.clone());
+        let units = match next {
+            Some(_) => gap as u32,
+            None => gap.min(tick.into()) as u32,
+        };
+        self.order.skip_to(from + u64::from(units));
+        (Piece::Lost { units, next }, units)
     }
 
     fn give_first(&mut self, tick: u32) -> (Piece, u32) {

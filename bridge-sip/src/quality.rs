@@ -44,6 +44,16 @@ impl Reception {
         }
     }
 
+    /// From here on the media clock runs at `clock_hz`, as another codec's does; 0 Hz counts as 1.
+    pub fn tick_at(&mut self, clock_hz: u32) {
+        let clock_hz = clock_hz.max(1);
+        if clock_hz != self.clock_hz {
+            self.jitter *= f64::from(clock_hz) / f64::from(self.clock_hz);
+            self.clock_hz = clock_hz;
+            self.last = None;
+        }
+    }
+
     /// A packet came at `now`. `timestamp` is that of sound; a packet whose timestamp tells
     /// something else, as a pressed key's does, has `None` and counts for loss alone.
     pub fn arrived(&mut self, now: Instant, sequence: u16, timestamp: Option<u32>) {

@@ -111,9 +111,7 @@ impl Sound {
     /// # Errors
     /// When a codec cannot be set up; what was agreed before holds then.
     pub fn agree(&mut self, now: Instant, agreed: &Agreed) -> Result<(), OpusError> {
-        if agreed.codec != self.hearing.codec {
-            self.hearing = Hearing::new(agreed.codec)?;
-        }
+        self.hearing.become_of(agreed.codec)?;
         self.outgoing.agree(agreed)?;
         self.agreed = agreed.clone();
         self.last = now;
@@ -161,7 +159,7 @@ impl Sound {
     fn take_packet(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Option<Key> {
         let rtp::Packet { header, payload } = rtp::read(datagram).ok()?;
         let meaning = self.meaning(&header, payload)?;
-        match self.latch.as_mut()?.admit(from, &header) {
+        match self.latch.as_mut()?.admit(now, from, &header) {
             latch::Verdict::Dropped => return None,
             latch::Verdict::NewStream => self.hearing.restart(&header),
             latch::Verdict::Heard => {}
@@ -171,14 +169,16 @@ impl Sound {
             return None;
         }
         let is_key = meaning == Meaning::Key;
-        if let Some(reception) = &mut self.hearing.reception {
-            reception.arrived(now, header.sequence, (!is_key).then_some(header.timestamp));
+        if let Meaning::Sound(codec) = meaning {
+            self.hearing.become_of(codec).ok()?;
         }
+        let timestamp = (!is_key).then_some(header.timestamp);
+        let clock = self.hearing.codec.clock();
+        let reception = &mut self.hearing.reception;
+        let reception = reception.get_or_insert_with(|| Reception::new(header.ssrc, clock));
+        reception.arrived(now, header.sequence, timestamp);
         let content = match meaning {
-            Meaning::Sound(codec) => {
-                self.hearing.become_of(codec).ok()?;
-                Content::Sound(codec.duration(payload)?)
-            }
+            Meaning::Sound(codec) => Content::Sound(codec.duration(payload)?),
             Meaning::Noise => Content::Noise,
             Meaning::Key => Content::Other,
         };
@@ -236,12 +236,16 @@ impl Sound {
         pcm
     }
 
-    /// Packets for the phone of 20 ms of sound at [`Sound::say_hz`], and where they go.
+    /// Packets for the phone of 20 ms of sound at [`Sound::say_hz`], and where they go. While
+    /// there is nowhere, or the call is on hold, only time goes on: packets that nobody sends have
+    /// no numbers, and no report counts them.
     pub fn say(&mut self, pcm: &[i16]) -> Option<(SocketAddr, Vec<Vec<u8>>)> {
-        let packets = self.outgoing.say(pcm);
-        let to = self.latch.as_ref()?.destination()?;
-        let sends = self.agreed.direction.sends();
-        sends.then_some((to, packets))
+        let to = self.latch.as_ref().and_then(Latch::destination);
+        let Some(to) = to.filter(|_| self.agreed.direction.sends()) else {
+            self.outgoing.pass(pcm.len());
+            return None;
+        };
+        Some((to, self.outgoing.say(pcm)))
     }
 
     /// Presses keys that the phone gets to hear in place of sound. Whether it takes them.
@@ -264,10 +268,25 @@ impl Sound {
         if !self.agreed.rtcp_mux {
             return None;
         }
+        self.tell(wall)
+    }
+
+    fn tell(&mut self, wall: SystemTime) -> Option<(SocketAddr, Vec<u8>)> {
         let to = self.latch.as_ref()?.destination()?;
         let block = self.hearing.reception.as_mut().map(Reception::block);
         let report = self.outgoing.report(wall, block);
         Some((to, rtcp::write(&report, &self.reports.cname)))
+    }
+
+    /// What tells the phone that nothing more follows (RFC 3550 section 6.6), and where it goes;
+    /// none where nothing was sent.
+    pub fn goodbye(&mut self, wall: SystemTime) -> Option<(SocketAddr, Vec<u8>)> {
+        if !self.agreed.rtcp_mux || !self.outgoing.has_sent() {
+            return None;
+        }
+        let (to, mut datagram) = self.tell(wall)?;
+        rtcp::write_goodbye(&mut datagram, self.outgoing.ssrc());
+        Some((to, datagram))
     }
 
     /// When anything came from the phone last: sound, keys or reports.
@@ -316,12 +335,16 @@ impl Hearing {
         })
     }
 
-    /// The phone speaks in another codec from here on.
+    /// The phone speaks in another codec from here on. It is the same stream: what is known of
+    /// how it arrives goes on, by the codec's clock.
     fn become_of(&mut self, codec: Codec) -> Result<(), OpusError> {
         if codec != self.codec {
-            let reception = self.reception.take();
-            *self = Self::new(codec)?;
-            self.reception = reception;
+            let mut other = Self::new(codec)?;
+            other.reception = self.reception.take();
+            if let Some(reception) = &mut other.reception {
+                reception.tick_at(codec.clock());
+            }
+            *self = other;
         }
         Ok(())
     }
@@ -339,9 +362,12 @@ impl Hearing {
                 self.playout.fit(&mut pcm, self.codec.pcm_hz());
                 pcm
             }
-            Piece::Lost(units) => {
+            Piece::Lost { units, next } => {
                 let samples = self.samples(units);
-                self.transcoder.conceal(samples)
+                match next {
+                    Some(next) => self.transcoder.recover(&next, samples),
+                    None => self.transcoder.conceal(samples),
+                }
             }
             Piece::Silence(units) => {
                 self.noise.set(Level::NOTHING);

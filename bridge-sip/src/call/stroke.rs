@@ -123,6 +123,14 @@ impl Call {
         }
     }
 
+    /// Tells the phone that no more sound follows.
+    pub(super) fn say_goodbye(&mut self) {
+        let sound = self.sound.as_mut();
+        if let Some((to, goodbye)) = sound.and_then(|sound| sound.goodbye(SystemTime::now())) {
+            self.socket.send(&goodbye, to);
+        }
+    }
+
     fn came(&mut self, at: Instant, from: SocketAddr, datagram: &[u8]) {
         if let Some(sound) = &mut self.sound
             && let Some(key) = sound.take(at, from, datagram)

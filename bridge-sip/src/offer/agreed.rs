@@ -20,7 +20,8 @@ pub struct Agreed {
     pub others: Vec<(Codec, PayloadTypes)>,
     /// How keys that are pressed travel, if they do (RFC 4733).
     pub telephone_event: Option<TelephoneEvent>,
-    /// Whether comfort noise may be sent and is understood, as payload type 13 (RFC 3389).
+    /// Whether the other end may send comfort noise, as payload type 13 (RFC 3389). This end
+    /// understands it and sends none: what it has to say is sound, silence as well.
     pub comfort_noise: bool,
     /// Whether the other end wants Opus packets that repair the one before (RFC 7587 section 6.1).
     pub inband_fec: bool,

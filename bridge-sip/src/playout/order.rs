@@ -225,6 +225,12 @@ impl Order {
         })
     }
 
+    /// The first packet that is held, if it is one of sound.
+    pub(super) fn first_sound(&self) -> Option<&Packet> {
+        let (_, (packet, content)) = self.held.first_key_value()?;
+        matches!(content, Content::Sound(_)).then_some(packet)
+    }
+
     fn missing_before(&self, sequence: u64) -> u64 {
         let Some(given) = self.last_given.filter(|&given| given < sequence) else {
             return 0;

@@ -80,7 +80,7 @@ impl World {
     }
 
     fn lost(&self) -> usize {
-        let lost = |piece: &&Piece| matches!(piece, Piece::Lost(_));
+        let lost = |piece: &&Piece| matches!(piece, Piece::Lost { .. });
         self.pieces.iter().filter(lost).count()
     }
 }
@@ -113,6 +113,42 @@ fn a_lost_packet_is_one_piece_of_concealment() {
     );
     assert_eq!(world.lost(), 10);
     assert_eq!(world.playout.stats().lost, 10);
+}
+
+#[test]
+fn a_loss_has_the_packet_behind_it_where_that_reaches_over_all_of_it() {
+    let next = |n: u32| Some(n.to_be_bytes().to_vec());
+    // Packets of one, two and three ticks; one, and then two of them in a row do not come.
+    for units in [UNITS, 2 * UNITS, 3 * UNITS] {
+        let mut world = World::new();
+        for tick in (0..4_000_000_u64).step_by(20_000) {
+            let length = u64::from(units) * 125;
+            // All is played 200 ms later, so what is behind a loss has come.
+            if tick % length == 0 && !matches!(tick / length, 20 | 30 | 31) {
+                let n = (tick / length) as u32;
+                let mut header = World::header(n);
+                header.timestamp = n * units;
+                world.insert(tick, &header, Content::Sound(units), n);
+            }
+            if tick >= 200_000 {
+                world.tick(tick);
+            }
+        }
+        let lost = world.pieces.iter().filter_map(|piece| match piece {
+            Piece::Lost { units, next } => Some((*units, next.clone())),
+            _ => None,
+        });
+        let lost: Vec<_> = lost.collect();
+        let concealed = lost.iter().filter(|(_, next)| next.is_none());
+        let concealed = concealed.map(|(units, _)| units).sum::<u32>();
+        assert_eq!(concealed, units, "the first of two: {lost:?}");
+        let repaired: Vec<_> = lost
+            .into_iter()
+            .filter(|(_, next)| next.is_some())
+            .collect();
+        assert_eq!(repaired, [(units, next(21)), (units, next(32))]);
+        assert_eq!(world.playout.stats().lost, 3);
+    }
 }
 
 #[test]
@@ -389,8 +425,10 @@ proptest! {
             let now = world.start + Duration::from_micros(at);
             for _ in 0..1000 {
                 let Some(piece) = world.playout.poll(now) else { break };
-                if let Piece::Packet(_) = piece {
-                    world.playout.fit(&mut vec![0; 160], HZ);
+                match piece {
+                    Piece::Packet(_) => world.playout.fit(&mut vec![0; 160], HZ),
+                    Piece::Lost { units, .. } => prop_assert!(units <= HZ / 2, "a long loss"),
+                    _ => {}
                 }
             }
             prop_assert!(world.playout.poll(now).is_none(), "without an end");

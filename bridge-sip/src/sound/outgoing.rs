@@ -39,6 +39,8 @@ pub struct Outgoing {
     start: Start,
     sequence: u16,
     timestamp: u32,
+    /// Whether the next packet of sound follows a time without any.
+    resumes: bool,
     packets: u32,
     octets: u32,
 }
@@ -64,6 +66,7 @@ impl Outgoing {
             start,
             sequence: start.sequence,
             timestamp: start.timestamp,
+            resumes: true,
             packets: 0,
             octets: 0,
         })
@@ -76,8 +79,8 @@ impl Outgoing {
     pub fn agree(&mut self, agreed: &Agreed) -> Result<(), OpusError> {
         if agreed.codec != self.codec {
             self.transcoder = agreed.codec.open()?;
+            self.leave_pending_out();
             self.codec = agreed.codec;
-            self.pending.clear();
         }
         self.payload_type = agreed.payload_types.sent;
         self.keys = agreed.telephone_event;
@@ -108,8 +111,8 @@ impl Outgoing {
         while self.pending.len() >= self.frame {
             let frame: Vec<i16> = self.pending.drain(..self.frame).collect();
             let payload = self.transcoder.encode(&frame);
-            let first = self.packets == 0;
-            packets.push(self.packet(first, self.payload_type, self.timestamp, &payload));
+            let marker = std::mem::take(&mut self.resumes);
+            packets.push(self.packet(marker, self.payload_type, self.timestamp, &payload));
             self.timestamp = self.timestamp.wrapping_add(self.ticks);
         }
         packets
@@ -119,7 +122,7 @@ impl Outgoing {
     /// section 2.5.1.1), while the clock of the stream goes on.
     fn event(&mut self, number: u8, event: dtmf::Outgoing) -> Vec<u8> {
         // Half a packet of sound from before the key would come too late after it.
-        self.pending.clear();
+        self.leave_pending_out();
         if event.marker {
             self.pressed = self.timestamp;
         }
@@ -142,10 +145,39 @@ impl Outgoing {
         rtp::write(header, payload)
     }
 
+    /// Lets the time of so many samples pass without a packet. Keys wait until there are packets.
+    pub fn pass(&mut self, samples: usize) {
+        self.leave_pending_out();
+        self.timestamp = self.timestamp.wrapping_add(self.ticks_of(samples));
+        self.resumes = true;
+    }
+
     /// The next packet is by this time later than it would have been.
     pub fn skip(&mut self, time: Duration) {
         let ticks = time.as_micros() * u128::from(self.codec.clock()) / 1_000_000;
         self.timestamp = self.timestamp.wrapping_add(ticks as u32);
+    }
+
+    /// What waits for the rest of its packet is not sent; its time passes.
+    fn leave_pending_out(&mut self) {
+        let ticks = self.ticks_of(self.pending.len());
+        self.timestamp = self.timestamp.wrapping_add(ticks);
+        self.pending.clear();
+    }
+
+    fn ticks_of(&self, samples: usize) -> u32 {
+        let (clock, hz) = (self.codec.clock(), self.codec.pcm_hz());
+        (samples as u64 * u64::from(clock) / u64::from(hz)) as u32
+    }
+
+    /// The name of the stream.
+    pub fn ssrc(&self) -> u32 {
+        self.start.ssrc
+    }
+
+    /// Whether there was any packet.
+    pub fn has_sent(&self) -> bool {
+        self.packets > 0
     }
 
     /// A report of what was sent, and of what was heard.

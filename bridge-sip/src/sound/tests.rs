@@ -125,6 +125,79 @@ fn what_a_phone_says_is_heard_in_every_codec() {
     }
 }
 
+/// 20 ms pieces of a gliding voice with a syllable's rhythm.
+fn voice(pieces: usize) -> Vec<Vec<i16>> {
+    let mut phase = 0.0;
+    let samples = (0..pieces * 960).map(|n| {
+        let t = n as f64 / 48_000.0;
+        let pitch = 130.0 + 40.0 * (t * 1.3 * std::f64::consts::TAU).sin();
+        phase += pitch * std::f64::consts::TAU / 48_000.0;
+        let loudness = 0.55 + 0.45 * (t * 3.1 * std::f64::consts::TAU).sin();
+        let tone = (1..20).map(|k| (phase * f64::from(k)).sin() / f64::from(k));
+        (tone.sum::<f64>() * loudness * 6000.0) as i16
+    });
+    let samples: Vec<i16> = samples.collect();
+    samples.chunks(960).map(<[i16]>::to_vec).collect()
+}
+
+#[test]
+fn one_packet_of_opus_in_twenty_is_repaired_by_the_one_behind_it() {
+    let agreed = agreed(Codec::Opus);
+    let mut phone_codec = Codec::Opus.open().unwrap();
+    let packets: Vec<_> = voice(600)
+        .iter()
+        .map(|piece| phone_codec.encode(piece))
+        .collect();
+    let header = |n: usize| Header {
+        marker: n == 0,
+        payload_type: 111,
+        sequence: n as u16,
+        timestamp: n as u32 * 960,
+        ssrc: 1,
+    };
+    let is_lost = |n: usize| n % 20 == 7;
+    // Each other packet is 35 ms late, which keeps the buffer as deep as it begins.
+    let heard = |lossy: bool| {
+        let start = Instant::now();
+        let mut sound = sound(start, &agreed);
+        let mut heard = Vec::new();
+        for tick in 0..600_usize {
+            let now = start + TICK * tick as u32;
+            let (came, at) = match tick % 2 {
+                0 => (Some(tick), now),
+                _ => (tick.checked_sub(2), now - TICK / 4),
+            };
+            if let Some(n) = came.filter(|&n| !(lossy && is_lost(n))) {
+                sound.take(at, phone(), &rtp::write(header(n), &packets[n]));
+            }
+            heard.extend(sound.hear(now));
+        }
+        heard
+    };
+    let decoded = |lossy: bool| {
+        let mut codec = Codec::Opus.open().unwrap();
+        let packets = packets.iter().enumerate();
+        let decoded = packets.map(|(n, packet)| match lossy && is_lost(n) {
+            true => codec.conceal(960),
+            false => codec.decode(packet),
+        });
+        decoded.collect::<Vec<_>>().concat()
+    };
+    let truth = decoded(false);
+    let off = |heard: &[i16]| {
+        let errors = heard.iter().zip(&truth);
+        let errors = errors.map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2));
+        errors.sum::<f64>()
+    };
+    // 40 ms pass before the first of it.
+    assert_eq!(off(&heard(false)[1920..]), 0.0);
+    let (repaired, concealed) = (off(&heard(true)[1920..]), off(&decoded(true)));
+    assert!(
+        repaired < 0.7 * concealed,
+        "{repaired:.2e}, and only concealed {concealed:.2e}"
+    );
+}
+
 #[test]
 fn packets_to_the_phone_follow_one_another_and_wrap() {
     let agreed = agreed(Codec::Pcma);
@@ -222,6 +295,68 @@ fn on_hold_nothing_is_sent_and_nothing_heard() {
 }
 
 #[test]
+fn a_hold_is_time_without_packets() {
+    let now = Instant::now();
+    for codec in Codec::ALL {
+        for ptime in [20, 40] {
+            let agreed = Agreed {
+                ptime,
+                ..agreed(codec)
+            };
+            let mut sound = sound(now, &agreed);
+            let pcm = vec![0; sound.say_hz() as usize / 50];
+            let mut sent: Vec<Header> = Vec::new();
+            // Half a packet of 40 ms is left when the minute on hold begins.
+            for tick in 0..3010 {
+                let direction = match tick {
+                    5..3005 => Direction::RecvOnly,
+                    _ => Direction::SendRecv,
+                };
+                let state = Agreed {
+                    direction,
+                    ..agreed.clone()
+                };
+                sound.agree(now, &state).unwrap();
+                let packets = sound.say(&pcm).map(|(_, packets)| packets);
+                assert_eq!(packets.is_some(), direction.sends());
+                let packets = packets.unwrap_or_default();
+                sent.extend(packets.iter().map(|p| rtp::read(p).unwrap().header));
+            }
+            let per_packet = usize::from(ptime / 20);
+            let before = 5 / per_packet;
+            assert_eq!(sent.len(), before * 2);
+            for (n, header) in sent.iter().enumerate() {
+                assert_eq!(header.sequence, 65_535_u16.wrapping_add(n as u16));
+                assert_eq!(header.marker, n == 0 || n == before, "{codec:?} {n}");
+            }
+            let ticks = sent[before].timestamp.wrapping_sub(u32::MAX);
+            assert_eq!(ticks, 3005 * (codec.clock() / 50), "time went on");
+            let (_, report) = sound.report(now + REPORT_EVERY, UNIX_EPOCH).unwrap();
+            let [rtcp::Rtcp::Report(report)] = &rtcp::read(&report).unwrap()[..] else {
+                panic!("not one report");
+            };
+            assert_eq!(report.sent.unwrap().packets, sent.len() as u32);
+        }
+    }
+}
+
+#[test]
+fn without_a_place_to_send_to_nothing_is_counted() {
+    let now = Instant::now();
+    let nowhere = Agreed {
+        peer: None,
+        ..agreed(Codec::Pcma)
+    };
+    let mut sound = sound(now, &nowhere);
+    assert!((0..500).all(|_| sound.say(&[0; 160]).is_none()));
+    sound.agree(now, &agreed(Codec::Pcma)).unwrap();
+    let (_, packets) = sound.say(&[0; 160]).unwrap();
+    let header = rtp::read(&packets[0]).unwrap().header;
+    let place = (header.marker, header.sequence, header.timestamp);
+    assert_eq!(place, (true, 65_535, u32::MAX.wrapping_add(500 * 160)));
+}
+
+#[test]
 fn a_call_goes_on_in_another_codec() {
     let start = Instant::now();
     let (before, after) = (agreed(Codec::Pcmu), agreed(Codec::G722));
@@ -250,6 +385,54 @@ fn a_call_goes_on_in_another_codec() {
 }
 
 #[test]
+fn how_the_line_is_goes_on_being_known_in_another_codec() {
+    let start = Instant::now();
+    let before = agreed(Codec::Pcmu);
+    // Agreed anew, or by the phone alone; with the same clock and with another.
+    let agreements = [Codec::Pcma, Codec::Opus].map(|codec| (codec, agreed(codec)));
+    let alone = [Codec::Pcma, Codec::Opus].map(|codec| {
+        let others = vec![(codec, agreed(codec).payload_types)];
+        let before = before.clone();
+        (codec, Agreed { others, ..before })
+    });
+    for (codec, after) in agreements.into_iter().chain(alone) {
+        let mut sound = sound(start, &before);
+        let mut telephone = Telephone::new(&before);
+        for n in 0..500 {
+            let now = start + TICK * n;
+            if n == 100 {
+                sound.agree(now, &after).unwrap();
+                telephone = Telephone {
+                    header: Header {
+                        payload_type: agreed(codec).payload_types.received,
+                        ..telephone.header
+                    },
+                    ..Telephone::new(&agreed(codec))
+                };
+            }
+            let packet = telephone.next();
+            // Of the last 400 each fifth is lost, and each other one is 10 ms late.
+            if n < 100 || n % 5 > 0 {
+                let late = TICK / 2 * (n % 2) * u32::from(n >= 100);
+                sound.take(now + late, phone(), &packet);
+            }
+            sound.hear(now + TICK / 2);
+        }
+        let Quality { loss, jitter, .. } = sound.quality();
+        assert!((0.15..0.17).contains(&loss), "{codec:?}: {loss}");
+        let ms = jitter.as_millis();
+        assert!((5..=12).contains(&ms), "{codec:?}: {ms} ms of jitter");
+        let (_, report) = sound.report(start + REPORT_EVERY, UNIX_EPOCH).unwrap();
+        let [rtcp::Rtcp::Report(report)] = &rtcp::read(&report).unwrap()[..] else {
+            panic!("not one report");
+        };
+        let blocks = report.heard.as_slice();
+        assert_eq!((blocks.len(), blocks[0].ssrc), (1, 1), "{codec:?}");
+        assert_eq!(blocks[0].lost, 80, "{codec:?}");
+    }
+}
+
+#[test]
 fn a_report_goes_to_the_phone_every_five_seconds() {
     let now = Instant::now();
     let agreed = agreed(Codec::Pcmu);
@@ -259,6 +442,28 @@ fn a_report_goes_to_the_phone_every_five_seconds() {
     assert_eq!(to, phone());
     assert!(rtcp::read(&report).is_ok());
     assert_eq!(sound.report(now + REPORT_EVERY + TICK, UNIX_EPOCH), None);
+}
+
+#[test]
+fn the_end_of_the_stream_is_told_to_whom_it_went() {
+    let now = Instant::now();
+    let mut quiet = sound(now, &agreed(Codec::Pcmu));
+    assert_eq!(quiet.goodbye(UNIX_EPOCH), None, "nothing was sent");
+    let apart = Agreed {
+        rtcp_mux: false,
+        ..agreed(Codec::Pcmu)
+    };
+    for (agreed, told) in [(agreed(Codec::Pcmu), true), (apart, false)] {
+        let mut sound = sound(now, &agreed);
+        sound.say(&[0; 160]);
+        let goodbye = sound.goodbye(UNIX_EPOCH);
+        assert_eq!(goodbye.is_some(), told);
+        if let Some((to, goodbye)) = goodbye {
+            assert_eq!(to, phone());
+            let packets = rtcp::read(&goodbye).unwrap();
+            assert_eq!(packets.last(), Some(&rtcp::Rtcp::Goodbye(vec![7])));
+        }
+    }
 }
 
 proptest! {
