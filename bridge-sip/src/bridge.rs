@@ -1,7 +1,7 @@
 //! All wiring of the phone line, in the order in which a call passes.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use crate::board::{self, Board, Registration};
 use crate::call;
 use crate::config::{Config, Sip};
 use crate::line::Lines;
+use crate::menu::Guesses;
 use crate::offer::Codec;
 use crate::password::Password;
 use crate::phone::registrar;
@@ -42,6 +43,8 @@ pub(crate) struct House {
     /// Where callers can go by keys.
     pub(crate) menu_channels: Vec<String>,
     pub(crate) pin: Option<SecretString>,
+    /// The wrong ones of all calls.
+    pub(crate) guesses: Mutex<Guesses>,
     pub(crate) codecs: Vec<Codec>,
     pub(crate) public: Option<IpAddr>,
     pub(crate) limits: CallLimits,
@@ -71,6 +74,7 @@ impl House {
             channel_per_call: sip.channel_per_call,
             menu_channels: sip.menu_channels.clone(),
             pin: sip.pin.clone(),
+            guesses: Mutex::default(),
             codecs: sip.codecs.clone(),
             public: sip.public_address,
             board,

@@ -20,6 +20,18 @@ pub fn name(display: Option<&str>, user: Option<&str>) -> String {
     format!("{PREFIX}{}", shown.as_deref().unwrap_or(UNKNOWN))
 }
 
+/// Forgets what a name that a server does not take was made of: the display name, then the number.
+/// Whether that makes another name.
+pub fn plainer(display: &mut Option<String>, user: &mut Option<String>) -> bool {
+    let was = name(display.as_deref(), user.as_deref());
+    *display = None;
+    if name(None, user.as_deref()) != was {
+        return true;
+    }
+    *user = None;
+    name(None, None) != was
+}
+
 /// The name, or the name and the first number from 2 on that nobody has.
 pub fn unique(name: &str, taken: impl Fn(&str) -> bool) -> String {
     let numbered = (2_u32..).map(|number| format!("{name}-{number}"));
@@ -52,6 +64,29 @@ mod tests {
         let taken = ["Phone-17", "Phone-17-2"];
         let unique = unique("Phone-17", |name| taken.contains(&name));
         assert_eq!(unique, "Phone-17-3");
+    }
+
+    #[test]
+    fn a_name_that_is_not_taken_becomes_plainer_until_nothing_is_left() {
+        for (display, user, names) in [
+            (
+                Some("Jürgen"),
+                Some("17"),
+                &["Phone-17", "Phone-unknown"][..],
+            ),
+            (None, Some("17"), &["Phone-unknown"]),
+            (Some("17"), Some("17"), &["Phone-unknown"]),
+            (Some("\"\""), Some("17"), &["Phone-unknown"]),
+            (Some("Ann"), None, &["Phone-unknown"]),
+            (None, None, &[]),
+        ] {
+            let (mut display, mut user) = (display.map(str::to_owned), user.map(str::to_owned));
+            let mut plainer_names = Vec::new();
+            while plainer(&mut display, &mut user) {
+                plainer_names.push(name(display.as_deref(), user.as_deref()));
+            }
+            assert_eq!(plainer_names, names);
+        }
     }
 
     proptest! {

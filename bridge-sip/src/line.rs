@@ -17,9 +17,11 @@ use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::caller;
+pub(crate) use apart::Apart;
 use pool::{Pool, Way};
 
 mod acts;
+mod apart;
 mod park;
 mod pool;
 
@@ -72,7 +74,8 @@ pub struct Line {
     pub events: Events,
     /// Rate of what is heard, in Hz.
     pub rate: u32,
-    /// Whether the caller has said something: whoever heard it takes the next one for the same.
+    /// Whether the caller has said something, or others were told who it is: whoever heard it takes
+    /// the next one for the same.
     pub used: bool,
     shared: bool,
     deaf: bool,
@@ -229,7 +232,7 @@ impl Lines {
     fn warn_once(&self, why: &str) {
         if !self.shared.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                "lines to Mumble cannot be used again, many short calls have to wait: {why}"
+                "lines to Mumble cannot be reused, so many short calls will have to wait: {why}"
             );
         }
     }

@@ -11,12 +11,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
 use crate::dtmf::Key;
+pub use guesses::Guesses;
+
+mod guesses;
 
 /// After so long without a key the next one begins anew: the menu is closed, digits are forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(8);
 
-/// So many wrong PINs, and no more are looked at in this call: a PIN of four digits is guessed by
-/// one call in three thousand.
+/// So many wrong PINs, and no more are looked at in this call. Who calls again and again is held up
+/// by [`Guesses`], which all calls share.
 const MOST_WRONG: u32 = 3;
 
 /// The longest PIN; what is longer is wrong.
@@ -73,8 +76,8 @@ impl Menu {
         }
     }
 
-    /// A key was pressed.
-    pub fn press(&mut self, now: Instant, key: Key) -> Choice {
+    /// A key was pressed; `guesses` are those of all calls.
+    pub fn press(&mut self, now: Instant, key: Key, guesses: &mut Guesses) -> Choice {
         let late = |last| now.saturating_duration_since(last) > FORGET_AFTER;
         if self.last.is_some_and(late) {
             self.open = false;
@@ -93,7 +96,7 @@ impl Menu {
             (true, '3') => Choice::FirstChannel,
             (true, '0') => Choice::HangUp,
             (true, _) => Choice::Nothing,
-            (false, '#') => self.judge(),
+            (false, '#') => self.judge(now, guesses),
             (false, digit) if digit.is_ascii_digit() && self.listens() => {
                 // One more than the longest is kept, so that it is known to be too long.
                 if self.digits.len() <= LONGEST_PIN {
@@ -109,12 +112,13 @@ impl Menu {
         self.pin.is_some() && self.wrong < MOST_WRONG
     }
 
-    fn judge(&mut self) -> Choice {
+    fn judge(&mut self, now: Instant, guesses: &mut Guesses) -> Choice {
         let digits = std::mem::take(&mut self.digits);
         let Some(pin) = self.pin.as_ref().filter(|_| self.wrong < MOST_WRONG) else {
             return Choice::Nothing;
         };
-        if digits.is_empty() {
+        // What is not looked at tells nobody whether it was right.
+        if digits.is_empty() || !guesses.are_taken(now) {
             return Choice::Nothing;
         }
         let right = digits.as_bytes().ct_eq(pin.expose_secret().as_bytes());
@@ -123,6 +127,7 @@ impl Menu {
             Choice::Verified
         } else {
             self.wrong += 1;
+            guesses.wrong(now);
             Choice::Wrong
         }
     }
@@ -139,8 +144,15 @@ mod tests {
     }
 
     fn press(menu: &mut Menu, now: Instant, keys: &str) -> Choice {
+        press_beside(&mut Guesses::default(), menu, now, keys)
+    }
+
+    fn press_beside(guesses: &mut Guesses, menu: &mut Menu, now: Instant, keys: &str) -> Choice {
         let choices = keys.chars().map(|key| Key::of(key).unwrap());
-        choices.map(|key| menu.press(now, key)).last().unwrap()
+        choices
+            .map(|key| menu.press(now, key, guesses))
+            .last()
+            .unwrap()
     }
 
     #[test]
@@ -177,6 +189,29 @@ mod tests {
         }
         assert_eq!(press(&mut menu, now, "4711#"), Choice::Nothing);
         assert_eq!(press(&mut menu, now, "*0"), Choice::HangUp);
+    }
+
+    #[test]
+    fn who_calls_again_and_again_is_held_up_and_the_pin_is_taken_soon_after() {
+        let (mut guesses, now) = (Guesses::default(), Instant::now());
+        let mut wrong = 0;
+        for _ in 0..100 {
+            let mut call = menu();
+            let tries = ["1111#", "2222#", "3333#"]
+                .map(|keys| press_beside(&mut guesses, &mut call, now, keys));
+            wrong += tries.iter().filter(|it| **it == Choice::Wrong).count();
+        }
+        assert!(wrong < 12, "{wrong} were looked at");
+        let right = press_beside(&mut guesses, &mut menu(), now, "4711#");
+        assert_eq!(right, Choice::Nothing);
+        // What was not looked at is not counted in the call either.
+        let (mut call, later) = (menu(), now + Duration::from_secs(5));
+        for _ in 0..5 {
+            let early = press_beside(&mut guesses, &mut call, now, "4711#");
+            assert_eq!(early, Choice::Nothing);
+        }
+        let right = press_beside(&mut guesses, &mut call, later, "4711#");
+        assert_eq!(right, Choice::Verified);
     }
 
     #[test]

@@ -231,7 +231,11 @@ impl Negotiation {
         if let Some(event) = agreed.telephone_event {
             formats.push(keys_format(event.payload_types.received, event.clock));
         }
-        let answer = self.audio_stream(formats, agreed.direction, agreed.rtcp_mux);
+        let answer = Media {
+            // In the word of the offer (RFC 3264 section 6).
+            protocol: theirs.protocol.clone(),
+            ..self.audio_stream(formats, agreed.direction, agreed.rtcp_mux)
+        };
         Ok((answer, agreed))
     }
 

@@ -78,6 +78,8 @@ pub enum Kind {
 pub enum Protocol {
     /// Plain RTP (RFC 3551), the one that is spoken here.
     RtpAvp,
+    /// The same with leave to report at once (RFC 4585): nobody has to, so it is spoken as well.
+    RtpAvpf,
     /// Anything else, by its name; encrypted RTP (`RTP/SAVP`, `UDP/TLS/RTP/SAVPF`) too.
     Other(String),
 }
@@ -177,16 +179,20 @@ impl Protocol {
     pub fn as_str(&self) -> &str {
         match self {
             Self::RtpAvp => "RTP/AVP",
+            Self::RtpAvpf => "RTP/AVPF",
             Self::Other(name) => name,
         }
     }
 
     fn parse(word: &str) -> Self {
-        if word.eq_ignore_ascii_case("RTP/AVP") {
-            Self::RtpAvp
-        } else {
-            Self::Other(word.to_owned())
-        }
+        let mut plain = [Self::RtpAvp, Self::RtpAvpf].into_iter();
+        let found = plain.find(|protocol| word.eq_ignore_ascii_case(protocol.as_str()));
+        found.unwrap_or_else(|| Self::Other(word.to_owned()))
+    }
+
+    /// Whether it is RTP that is not encrypted: formats are payload types, and sound can be read.
+    pub fn is_plain_rtp(&self) -> bool {
+        matches!(self, Self::RtpAvp | Self::RtpAvpf)
     }
 }
 

@@ -55,6 +55,7 @@ mod phone_health;
 mod phone_outage;
 mod phone_strangers;
 mod phone_keys;
+mod phone_names;
 mod phone_lines;
 mod phone_welcome;
 mod phone_call;

@@ -162,6 +162,9 @@ async fn beside_the_assistant_the_line_has_pages_of_its_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn neither_name_nor_number_of_a_caller_is_in_the_log() {
     let server = MumbleServer::of(Release::V1_5);
+    // The name is somebody else's: the first join is refused, by that name.
+    let namesake = Caller::join(&server, "Phone-4915770042").await;
+    namesake.client().register().await.unwrap();
     let everything = "debug,bridge_sip=debug,rsipstack=debug,rsipstack::transport=debug";
     for log in [
         [("LOG_LEVEL", "debug"), ("LOG_FORMAT", "text")],
@@ -175,6 +178,7 @@ async fn neither_name_nor_number_of_a_caller_is_in_the_log() {
         let mut phone = Phone::start("4915770042", PhoneCodec::Pcmu, &silence);
         phone.dial(&format!("sip:5550199@127.0.0.1:{sip}"));
         phone.waits_for("CALL_ESTABLISHED");
+        namesake.meets("Phone-unknown").await;
         phone.hang_up();
         running.says(&["a call has ended"]).await;
         running.terminate().await;

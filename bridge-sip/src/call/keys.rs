@@ -1,9 +1,11 @@
 //! What a caller's keys do, and the short tones by which each is answered.
 
+use std::sync::PoisonError;
 use std::time::Instant;
 
 use super::{Call, End};
 use crate::dtmf::Key;
+use crate::line::Apart;
 use crate::menu::{Choice, Menu};
 use crate::tone::Tone;
 
@@ -15,7 +17,9 @@ pub(super) struct Keys {
     pub(super) muted: bool,
     pub(super) verified: bool,
     /// The channel the caller chose, counted from the first.
-    channel: usize,
+    pub(super) channel: usize,
+    /// The first one, where it is the call's own.
+    pub(super) apart: Apart,
     /// What answers the last key, and how much of it has sounded, in samples.
     answer: Option<(Tone, u64)>,
     hung_up: bool,
@@ -28,6 +32,7 @@ impl Keys {
             muted: false,
             verified: false,
             channel: 0,
+            apart: Apart::default(),
             answer: None,
             hung_up: false,
         }
@@ -57,7 +62,13 @@ impl Keys {
 impl Call {
     /// A key was pressed.
     pub(super) fn pressed(&mut self, key: Key) {
-        let choice = self.keys.menu.press(Instant::now(), key);
+        let now = Instant::now();
+        let (choice, guesses) = {
+            let guesses = self.house.guesses.lock();
+            let mut guesses = guesses.unwrap_or_else(PoisonError::into_inner);
+            let choice = self.keys.menu.press(now, key, &mut guesses);
+            (choice, *guesses)
+        };
         let tone = match choice {
             Choice::Heard => Tone::Heard,
             Choice::Nothing => Tone::No,
@@ -76,6 +87,9 @@ impl Call {
             }
             Choice::Wrong => {
                 tracing::info!("a caller has entered a wrong PIN");
+                if !guesses.are_taken(now) {
+                    tracing::warn!("many wrong PINs were entered: for a while none is looked at");
+                }
                 Tone::No
             }
         };
@@ -105,15 +119,19 @@ impl Call {
         self.go_to(next)
     }
 
-    /// Goes to the channel of this number; the first is where the call came to.
+    /// Goes to the channel of this number; the first is the call's own, or where it came to.
     fn go_to(&mut self, number: usize) -> Tone {
         let path = match number.checked_sub(1) {
             None => self.channel(),
             Some(at) => self.house.menu_channels.get(at).cloned(),
         };
-        let Some(line) = self.line.as_mut().filter(|line| line.go(path.as_deref())) else {
+        let Some(line) = &mut self.line else {
             return Tone::No;
         };
+        let is_back = number == 0 && line.go_back_apart(&self.keys.apart);
+        if !is_back && !line.go(path.as_deref()) {
+            return Tone::No;
+        }
         // Whoever asks for the line next is not where this one was.
         line.used = true;
         self.keys.channel = number;

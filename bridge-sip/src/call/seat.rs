@@ -43,6 +43,8 @@ impl Call {
         };
         self.line = None;
         self.told = false;
+        // Another line does not know where the caller went by keys.
+        self.keys.channel = 0;
         self.seat = Some(self.house.lines.clone().get(want).boxed());
     }
 
@@ -66,7 +68,7 @@ impl Call {
         if let Some(line) = &mut self.line {
             line.arrived();
             if self.house.channel_per_call {
-                line.go_apart();
+                line.go_apart(&self.keys.apart);
             }
         }
     }
@@ -124,13 +126,31 @@ impl Call {
             Progress::Talking => self.progress = Progress::Away(Instant::now()),
             Progress::Away(_) => {}
         }
-        if matches!(error, JoinError::NameInUse { .. }) {
+        let another = match error {
             // Somebody from elsewhere has this name: the next one, and at once.
+            JoinError::NameInUse { .. } => true,
+            // The server has rules for names, or this one is registered with a password.
+            JoinError::InvalidName { .. } | JoinError::WrongPassword { .. } => self.shows_less(),
+            _ => false,
+        };
+        if another {
             let name = self.line.as_ref().map(|line| line.name().to_owned());
             self.taken.extend(name);
             self.ask_for_a_line();
         } else {
             self.seen.away(Instant::now(), board::trouble(error));
         }
+    }
+
+    /// Calls the caller by less of what the telephone shows, because the server does not take the
+    /// name; whether there is such a name. A shared line's name is not the caller's.
+    fn shows_less(&mut self) -> bool {
+        if self.line.as_ref().is_none_or(Line::is_shared) {
+            return false;
+        }
+        let Invitation {
+            display, number, ..
+        } = &mut self.invitation;
+        caller::plainer(display, number)
     }
 }

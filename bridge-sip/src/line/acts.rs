@@ -3,13 +3,9 @@
 use mumble::{ActError, ChannelId, Event, Events, Lifetime, Presence};
 
 use super::{Line, Want};
-use crate::caller;
 
 /// The root of all channels (a server's first).
 const ROOT: ChannelId = ChannelId(0);
-
-/// How channels begin that are made for one call.
-const CALL: &str = "Call-";
 
 /// What a line tells of itself that waits.
 const NOBODY: &str = "A telephone line; nobody is calling.";
@@ -24,6 +20,8 @@ impl Line {
     /// Tells others who calls. What becomes of it nobody waits for.
     pub(crate) fn tell(&mut self, comment: String) {
         self.commented = true;
+        // Whoever has the line next is not who this says: it has to be taken back before.
+        self.used = true;
         let client = self.client.clone();
         tokio::spawn(async move {
             if let Err(error) = client.set_comment(comment).await {
@@ -43,30 +41,16 @@ impl Line {
         let Some(channel) = channel else {
             return false;
         };
+        self.go_into(channel);
+        true
+    }
+
+    /// Goes to a channel; what becomes of it nobody waits for.
+    pub(super) fn go_into(&self, channel: ChannelId) {
         let client = self.client.clone();
         tokio::spawn(async move {
             if let Err(error) = client.enter(channel).await {
                 tracing::info!("a caller could not change channels: {error}");
-            }
-        });
-        true
-    }
-
-    /// Makes a temporary channel for its call below where it is, and goes there.
-    pub(crate) fn go_apart(&mut self) {
-        let roster = self.client.roster();
-        let Some(here) = roster.me().map(|me| me.channel) else {
-            return;
-        };
-        let client = self.client.clone();
-        let own = self.name().trim_start_matches(caller::PREFIX);
-        let name = format!("{CALL}{own}");
-        // It has to be left when the call is over.
-        self.used = true;
-        tokio::spawn(async move {
-            let made = client.create_channel(here, name, Lifetime::Temporary);
-            if let Err(error) = made.await {
-                tracing::warn!("a call has no channel of its own, and stays where it is: {error}");
             }
         });
     }

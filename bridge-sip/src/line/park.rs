@@ -8,9 +8,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::pool::Spot;
 use super::{Line, lock};
 
-/// A line whose caller said nothing stays where it is for so long: nobody there can take the next
-/// caller for the last one, and many short calls need not go to and fro. With what it takes to go
-/// aside that is less than two seconds.
+/// A line whose caller said nothing, and of whom nothing was told, stays where it is for so long:
+/// nobody there can take the next caller for the last one, and many short calls need not go to and
+/// fro. With what it takes to go aside that is less than two seconds.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// A line that nobody has needed for so long leaves the server: as long as the server counts

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::Codec;
-use crate::sdp::{Direction, Media, Protocol, Session, parameter};
+use crate::sdp::{Direction, Media, Session, parameter};
 
 /// What holds for the sound of a call until the next agreement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +121,7 @@ pub(super) fn speakable(media: &Media, codecs: &[Codec]) -> Result<(), Refusal> 
     if media.kind != crate::sdp::Kind::Audio || media.port == 0 {
         return Err(Refusal::NoAudio);
     }
-    if media.protocol != Protocol::RtpAvp {
+    if !media.protocol.is_plain_rtp() {
         return Err(Refusal::Protocol);
     }
     let spoken = |format| Codec::of(format).is_some_and(|codec| codecs.contains(&codec));

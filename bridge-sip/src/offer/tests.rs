@@ -70,6 +70,15 @@ fn other_streams_are_refused_in_their_place() {
 }
 
 #[test]
+fn who_offers_early_reports_is_answered_in_that_word() {
+    let (answer, agreed) =
+        answer("m=audio 4000 RTP/AVPF 0\r\na=rtcp-fb:* trr-int 1000\r\n").unwrap();
+    assert_eq!(agreed.codec, Codec::Pcmu);
+    let text = answer.to_string();
+    assert!(text.contains("m=audio 10000 RTP/AVPF 0\r\n"), "{text}");
+}
+
+#[test]
 fn a_stream_names_its_own_address_and_direction() {
     let lines = format!("a=inactive\r\n{PCMU}c=IN IP4 198.51.100.99\r\na=sendonly\r\n");
     let (answer, agreed) = answer(&lines).unwrap();

@@ -236,11 +236,11 @@ fn tell(account: &Account, tell: Option<Tell>) {
         Some(Tell::Registered) => tracing::info!(%pbx, "registered: calls come from the PBX"),
         Some(Tell::Denied(why)) => tracing::error!(
             %pbx,
-            "the PBX refuses the registration ({why}); it is tried again every few minutes"
+            "the PBX refuses the registration ({why}); it is tried again after 1 to 15 minutes"
         ),
         Some(Tell::Away(why)) => tracing::warn!(
             %pbx,
-            "the PBX cannot be registered at ({why}): check SIP_DOMAIN and SIP_REGISTER_TRANSPORT; \
+            "cannot register at the PBX ({why}): check SIP_DOMAIN and SIP_REGISTER_TRANSPORT; \
              it is tried again until it works"
         ),
     }

@@ -125,7 +125,11 @@ impl Reader {
             return Ok(());
         };
         match name {
-            "rtpmap" => rtpmap(media, value).map_err(|fault| fault.at(number)),
+            "rtpmap" => match rtpmap(media, value) {
+                Err(fault) if media.kind == Kind::Audio => Err(fault.at(number)),
+                // A stream that is refused anyway does not keep the sound from being agreed on.
+                _ => Ok(()),
+            },
             "fmtp" => {
                 // Parameters of a format that the stream does not have are of no use.
                 if let Some((token, parameters)) = value.trim().split_once(' ')
@@ -158,7 +162,7 @@ impl Reader {
             return Err(Error::Version);
         }
         for media in &mut self.media {
-            if media.protocol == Protocol::RtpAvp {
+            if media.protocol.is_plain_rtp() {
                 media.formats.iter_mut().for_each(Format::know);
             }
         }
@@ -220,7 +224,7 @@ fn media(value: &str, number: usize) -> Result<Media, Error> {
     let mut formats = Vec::<Format>::new();
     for token in words {
         let format = Format::bare(token);
-        let wrong = protocol == Protocol::RtpAvp && format.payload_type().is_none();
+        let wrong = protocol.is_plain_rtp() && format.payload_type().is_none();
         if wrong || !is_token(token) {
             return Err(malformed());
         }

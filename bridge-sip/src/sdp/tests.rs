@@ -117,6 +117,38 @@ fn contradictions_are_refused() {
 }
 
 #[test]
+fn what_is_wrong_with_a_stream_that_is_refused_anyway_does_no_harm() {
+    for strange in [
+        "a=rtpmap:99\r\n",
+        "a=rtpmap:99 H264\r\n",
+        "a=rtpmap:99 H264/0\r\n",
+        "a=rtpmap:99 H264/90000\r\na=rtpmap:99 VP8/90000\r\n",
+    ] {
+        let lines = format!("m=audio 4000 RTP/AVP 0\r\nm=video 4002 RTP/AVP 99\r\n{strange}");
+        let session = media(&lines);
+        assert!(session.is_ok(), "{strange}: {session:?}");
+    }
+}
+
+#[test]
+fn rtp_with_early_reports_is_plain_rtp() {
+    let session = media("m=audio 4000 rtp/avpf 0 9\r\n").unwrap();
+    let audio = &session.media[0];
+    assert_eq!(audio.protocol, Protocol::RtpAvpf);
+    assert!(audio.formats[1].map.as_ref().unwrap().is("G722", 8000, 1));
+    assert!(
+        session
+            .to_string()
+            .contains("m=audio 4000 RTP/AVPF 0 9\r\n")
+    );
+    let wrong = media("m=audio 4000 RTP/AVPF 128\r\n");
+    assert!(matches!(wrong, Err(Error::Malformed(_))), "{wrong:?}");
+    for encrypted in ["RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVPF"] {
+        assert!(!Protocol::parse(encrypted).is_plain_rtp());
+    }
+}
+
+#[test]
 fn what_is_no_description_is_refused() {
     assert_eq!(read(b""), Err(Error::Version));
     assert_eq!(read(b"v=1\r\n"), Err(Error::Version));
@@ -193,6 +225,7 @@ fn any_media() -> impl Strategy<Value = Media> {
     let kind = prop_oneof![Just(Kind::Audio), Just(Kind::Other("video".into()))];
     let protocol = prop_oneof![
         Just(Protocol::RtpAvp),
+        Just(Protocol::RtpAvpf),
         Just(Protocol::Other("UDP/TLS/RTP/SAVPF".into())),
     ];
     let formats = prop::collection::btree_set(0_u8..=127, 0..8)

@@ -179,7 +179,12 @@ impl User {
     fn tell(&mut self, trouble: Trouble, retry_at: Instant, news: News) {
         let error = trouble.error.clone();
         let retry_in = retry_at.saturating_duration_since(now());
-        tracing::debug!(%error, retry_in_ms = retry_in.as_millis() as u64, "not on the Mumble server");
+        // The error may name the user, who may be somebody on the telephone.
+        tracing::debug!(
+            retry_in_ms = retry_in.as_millis() as u64,
+            "not on the Mumble server"
+        );
+        tracing::trace!(%error, "why not");
         let standing = Standing::Waiting { trouble, retry_at };
         self.shared.standing.send_replace(standing);
         if news == News::New {
