@@ -178,7 +178,7 @@ fn broken() -> Vec<Broken> {
         ("BYE", Some(481)),
         ("UPDATE", Some(481)),
         ("INFO", Some(481)),
-        ("PRACK", Some(481)),
+        ("PRACK", Some(405)),
         ("REGISTER", Some(405)),
         ("SUBSCRIBE", Some(405)),
         ("CANCEL", Some(481)),

@@ -25,10 +25,8 @@ pub(super) fn can_be_answered(message: &Message<'_>) -> bool {
     let repeats = REPEATED
         .iter()
         .all(|(name, _)| message.all(name).next().is_some_and(plain));
-    let ack = line.starts_with("ACK ")
-        || message
-            .first("cseq")
-            .is_some_and(|cseq| cseq.ends_with("ACK"));
+    let named = |cseq: &str| cseq.split_whitespace().next_back() == Some("ACK");
+    let ack = line.starts_with("ACK ") || message.first("cseq").is_some_and(named);
     repeats && !ack
 }
 

@@ -182,6 +182,12 @@ fn what_cannot_or_must_not_be_answered_is_dropped() {
 }
 
 #[test]
+fn a_method_that_only_ends_like_an_acknowledgement_is_answered() {
+    let prack = INVITE.replace("INVITE", "PRACK");
+    assert_eq!(judged(&prack), Verdict::Answer(Fault::Method));
+}
+
+#[test]
 fn an_answer_repeats_what_it_must_and_says_what_would_do() {
     let rules = Rules::default();
     let fault = Fault::Extension(vec!["a".into(), "b".into()]);
