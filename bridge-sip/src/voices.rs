@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use audio::limit::Limiter;
+use audio::mix::Mixer;
 use mumble::SessionId;
 
 use crate::playout::fit;
@@ -31,7 +31,7 @@ const MOST_VOICES: usize = 64;
 pub struct Voices {
     rate: u32,
     voices: BTreeMap<SessionId, Voice>,
-    limiter: Limiter,
+    mixer: Mixer,
     dropped: u64,
 }
 
@@ -52,7 +52,7 @@ impl Voices {
         Self {
             rate: rate.max(1000),
             voices: BTreeMap::new(),
-            limiter: Limiter::default(),
+            mixer: Mixer::default(),
             dropped: 0,
         }
     }
@@ -93,19 +93,12 @@ impl Voices {
     pub fn mix(&mut self, samples: usize) -> Option<Vec<i16>> {
         let (depth, watched) = (self.samples(DEPTH), self.samples(WATCHED));
         let rate = self.rate;
-        let mut sum: Option<Vec<i32>> = None;
-        for voice in self.voices.values_mut() {
-            let Some(piece) = voice.next(samples, depth, watched, rate) else {
-                continue;
-            };
-            let sum = sum.get_or_insert_with(|| vec![0; samples]);
-            for (sum, sample) in sum.iter_mut().zip(piece) {
-                *sum = sum.saturating_add(sample.into());
-            }
-        }
+        let voices = self.voices.values_mut();
+        let pieces = voices.filter_map(|voice| voice.next(samples, depth, watched, rate));
+        let mixed = self.mixer.mix(pieces, samples);
         self.voices
             .retain(|_, voice| !(voice.ended && voice.stored.is_empty()));
-        sum.map(|sum| self.limiter.limit(&sum))
+        mixed
     }
 
     fn samples(&self, time: Duration) -> usize {

@@ -1,15 +1,16 @@
-//! Sound: the one PCM type, resampling, the jitter buffer, a limiter, Opus, WAV and Ogg Opus.
+//! Sound: the one PCM type, resampling, the jitter buffer, mixing, Opus, WAV and Ogg Opus.
 //!
 //! Sound travels in this order: packets are put in order ([`jitter`]), decoded ([`opus`]) into
-//! [`Pcm`], brought to another rate where somebody needs one ([`resample`]), turned down
-//! where several at once would be too loud ([`limit`]), and read from or written to files ([`wav`], [`ogg`]).
+//! [`Pcm`], brought to another rate where somebody needs one ([`resample`]), put together
+//! where several are heard at once ([`mix`]), and read from or written to files ([`wav`],
+//! [`ogg`]).
 //! Nothing here does any input or output of its own.
 
 mod pcm;
 pub mod jitter;
 pub mod opus;
 pub mod resample;
-pub mod limit;
+pub mod mix;
 pub mod wav;
 pub mod ogg;
 

@@ -13,10 +13,35 @@ const RELEASE: f32 = 1.0 / 9600.0;
 /// 48 kHz. A sample that is too loud before that is turned down at once.
 const ATTACK: f32 = 1.0 / 240.0;
 
+/// What one listener hears of several voices.
+#[derive(Clone, Debug, Default)]
+pub struct Mixer {
+    limiter: Limiter,
+}
+
+impl Mixer {
+    /// The next `samples` samples of all these voices together, which are at one rate; `None` if
+    /// there are none. A voice that is shorter is silent at its end, one that is longer is cut.
+    pub fn mix<V: AsRef<[i16]>>(
+        &mut self,
+        voices: impl IntoIterator<Item = V>,
+        samples: usize,
+    ) -> Option<Vec<i16>> {
+        let mut sum: Option<Vec<i32>> = None;
+        for voice in voices {
+            let sum = sum.get_or_insert_with(|| vec![0; samples]);
+            for (sum, &sample) in sum.iter_mut().zip(voice.as_ref()) {
+                *sum = sum.saturating_add(sample.into());
+            }
+        }
+        sum.map(|sum| self.limiter.limit(&sum))
+    }
+}
+
 /// Turns a sum down to what fits into 16 bits. It has a loudness of its own for each listener,
 /// because each hears another sum.
 #[derive(Clone, Debug)]
-pub struct Limiter {
+struct Limiter {
     gain: f32,
 }
 
@@ -30,7 +55,7 @@ impl Default for Limiter {
 impl Limiter {
     /// The next piece of the sum, fit to be played. The longer the piece, the earlier it is known
     /// that something loud is coming; 20 ms serve well.
-    pub fn limit(&mut self, sum: &[i32]) -> Vec<i16> {
+    fn limit(&mut self, sum: &[i32]) -> Vec<i16> {
         let loudest = sum.iter().map(|sample| sample.unsigned_abs()).max();
         let wanted = (CEILING / loudest.unwrap_or(0).max(1) as f32).min(1.0);
         sum.iter()
@@ -79,26 +104,19 @@ mod tests {
         jumps.max().unwrap_or(0)
     }
 
-    /// The sum of voices, as long as the longest.
-    fn sum(voices: &[&[i16]]) -> Vec<i32> {
-        let length = voices.iter().map(|voice| voice.len()).max();
-        let at = |n: usize| voices.iter().filter_map(move |voice| voice.get(n));
-        let samples = 0..length.unwrap_or(0);
-        samples
-            .map(|n| at(n).map(|&sample| i32::from(sample)).sum())
-            .collect()
-    }
-
     #[test]
     fn ten_loud_voices_neither_wrap_nor_crackle() {
         let voices: Vec<_> = (0..10)
             .map(|n| sine(200.0 + 37.0 * n as f32, 32_000.0))
             .collect();
-        let sum = sum(&voices.iter().map(|voice| &voice[..]).collect::<Vec<_>>());
-        let mut limiter = Limiter::default();
-        let played: Vec<_> = sum
-            .chunks(960)
-            .flat_map(|piece| limiter.limit(piece))
+        let mut mixer = Mixer::default();
+        let pieces = (0..48_000).step_by(960).map(|at| {
+            let voices = voices.iter().map(|voice| &voice[at..at + 960]);
+            mixer.mix(voices, 960).unwrap()
+        });
+        let played = pieces.collect::<Vec<_>>().concat();
+        let sum: Vec<i32> = (0..48_000)
+            .map(|at| voices.iter().map(|voice| i32::from(voice[at])).sum())
             .collect();
         let steepest = sum.windows(2).map(|pair| (pair[1] - pair[0]).abs()).max();
         assert!(
@@ -115,25 +133,33 @@ mod tests {
     fn loudness_comes_back_after_a_shout() {
         let shout = sine(300.0, 32_000.0);
         let soft = sine(400.0, 2000.0);
-        let mut limiter = Limiter::default();
-        limiter.limit(&sum(&[&shout, &shout]));
-        limiter.limit(&sum(&[&soft]));
-        limiter.limit(&sum(&[&soft]));
-        assert_eq!(limiter.limit(&sum(&[&soft])), soft);
+        let mut mixer = Mixer::default();
+        mixer.mix([&shout, &shout], 48_000);
+        mixer.mix([&soft], 48_000);
+        mixer.mix([&soft], 48_000);
+        assert_eq!(mixer.mix([&soft], 48_000), Some(soft));
+    }
+
+    #[test]
+    fn a_short_voice_is_silent_at_its_end_and_a_long_one_is_cut() {
+        let heard = Mixer::default().mix([&[5][..], &[1, 2, 3, 4]], 3);
+        assert_eq!(heard, Some(vec![6, 2, 3]));
+        assert_eq!(Mixer::default().mix([[0; 0]; 0], 3), None);
     }
 
     proptest! {
         #[test]
         fn a_lone_voice_is_unchanged(pcm in prop::collection::vec(any::<i16>(), 0..500)) {
-            prop_assert_eq!(Limiter::default().limit(&sum(&[&pcm])), pcm);
+            prop_assert_eq!(Mixer::default().mix([&pcm], pcm.len()), Some(pcm));
         }
 
         #[test]
-        fn a_sum_never_wraps(
-            voices in prop::collection::vec(prop::collection::vec(any::<i16>(), 50), 0..12),
+        fn the_mix_never_wraps(
+            voices in prop::collection::vec(prop::collection::vec(any::<i16>(), 50), 1..12),
         ) {
-            let sum = sum(&voices.iter().map(|voice| &voice[..]).collect::<Vec<_>>());
-            for (sample, sum) in Limiter::default().limit(&sum).into_iter().zip(sum) {
+            let heard = Mixer::default().mix(&voices, 50).unwrap();
+            for (n, sample) in heard.into_iter().enumerate() {
+                let sum: i32 = voices.iter().map(|voice| i32::from(voice[n])).sum();
                 prop_assert!(i32::from(sample).signum() * sum.signum() >= 0, "{sum}: {sample}");
                 prop_assert!(i32::from(sample).abs() <= sum.abs());
             }
