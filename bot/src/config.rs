@@ -22,7 +22,7 @@ pub use stores::{Chromadb, Database, Redis};
 
 use service::settings::limits::{
     THRESHOLD, filled, fraction, millis, millis_or_none, number, parsed, seconds_or_none,
-    some_millis,
+    some_millis, text_or_none,
 };
 
 /// Everything the assistant is told at its start.
@@ -246,6 +246,7 @@ pub struct Turn {
     #[serde(rename = "queue_wait_s", deserialize_with = "seconds_or_none")]
     pub queue_wait: Duration,
     /// How telephone callers are welcomed; empty for not at all.
+    #[serde(deserialize_with = "text_or_none")]
     pub greeting: String,
     /// When a short sound tells that an answer is on its way; `None` for never.
     #[serde(rename = "filler_after_ms", deserialize_with = "some_millis")]

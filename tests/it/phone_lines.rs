@@ -8,6 +8,9 @@ use tokio::time::{sleep, timeout};
 use world::program::Program;
 use world::{Autoban, Caller, MumbleOptions, MumbleServer, free_port, free_range};
 
+/// Lines that are kept for many calls, at most.
+const KEPT: usize = 4;
+
 /// How long the last caller's line may stay where people talk.
 const LEAVING: Duration = Duration::from_secs(2);
 
@@ -114,7 +117,7 @@ async fn of_four_hundred_short_calls_nothing_is_left_and_nobody_is_banned() {
     };
     let over = tells(&url, "over", LEAVING, is_over).await;
     assert_eq!(over.calls.begun, u64::from(CALLS), "{over:?}");
-    assert!(parked <= 4 && over.lines.all == parked, "{parked} {over:?}");
+    assert!(parked <= KEPT && over.lines.all == parked, "{parked} {over:?}");
 
     // As many again, after which all is as it was before.
     let forgotten = |it: &Answer| is_over(it) && it.transactions == 0;
@@ -125,7 +128,8 @@ async fn of_four_hundred_short_calls_nothing_is_left_and_nobody_is_banned() {
     let grown = running.memory().saturating_sub(before) * 1024 / u64::from(CALLS);
     println!("{before} KiB, and {grown} bytes for each of {CALLS} further calls");
     assert!(grown < GROWTH, "{grown} bytes for each call");
-    assert!(second.lines.all <= first.lines.all, "{first:?} {second:?}");
+    // How many of them calls in a row need depends on how fast they come.
+    assert!(second.lines.all <= KEPT, "{first:?} {second:?}");
     assert_eq!(lines(&ann), (0, second.lines.all));
 
     running.terminate().await;

@@ -128,6 +128,13 @@ pub fn some_millis<'de, D: Deserializer<'de>>(
     Ok(Some(millis_or_none(deserializer)?).filter(|wait| !wait.is_zero()))
 }
 
+/// Text, which may be empty; `none` is, because an empty variable counts as one that is not set.
+pub fn text_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let is_none = text.trim().eq_ignore_ascii_case("none");
+    Ok(if is_none { String::new() } else { text })
+}
+
 /// Text that is not empty.
 pub fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
