@@ -117,7 +117,10 @@ async fn of_four_hundred_short_calls_nothing_is_left_and_nobody_is_banned() {
     };
     let over = tells(&url, "over", LEAVING, is_over).await;
     assert_eq!(over.calls.begun, u64::from(CALLS), "{over:?}");
-    assert!(parked <= KEPT && over.lines.all == parked, "{parked} {over:?}");
+    assert!(
+        parked <= KEPT && over.lines.all == parked,
+        "{parked} {over:?}"
+    );
 
     // As many again, after which all is as it was before.
     let forgotten = |it: &Answer| is_over(it) && it.transactions == 0;

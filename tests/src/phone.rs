@@ -95,7 +95,7 @@ impl Phone {
             .stderr(errors)
             .spawn()
             .expect("baresip is installed; scripts/install.sh phones installs it");
-        let control = connect(control);
+        let control = connect(control, &folder.path().join("log"));
         Self {
             address,
             folder,
@@ -221,12 +221,15 @@ fn netstring(unread: &mut Vec<u8>) -> Option<Vec<u8>> {
     Some(message)
 }
 
-fn connect(port: u16) -> TcpStream {
+fn connect(port: u16, log: &Path) -> TcpStream {
     let until = Instant::now() + PATIENCE;
     loop {
         match TcpStream::connect(("127.0.0.1", port)) {
             Ok(control) => return control,
-            Err(error) if Instant::now() > until => panic!("baresip does not start: {error}"),
+            Err(error) if Instant::now() > until => {
+                let log = fs::read_to_string(log).unwrap_or_default();
+                panic!("baresip does not start: {error}\n{log}")
+            }
             Err(_) => std::thread::park_timeout(Duration::from_millis(20)),
         }
     }

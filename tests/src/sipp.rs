@@ -138,7 +138,14 @@ impl Sipp {
 }
 
 impl Drop for Sipp {
+    #[expect(
+        clippy::print_stdout,
+        reason = "shown when a test fails: what the tester has seen"
+    )]
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}: {}", self.scenario, self.log());
+        }
         let _ = self.program.kill();
         let _ = self.program.wait();
     }

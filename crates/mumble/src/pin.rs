@@ -102,13 +102,16 @@ impl KnownServers {
         Ok(None)
     }
 
-    /// Pins a server's certificate in place of the one before.
+    /// Pins a server's certificate in place of the one before. Users of one process who do so at
+    /// once wait for each other: each writes the whole file.
     pub(crate) fn pin(
         &self,
         host: &str,
         port: u16,
         fingerprint: Fingerprint,
     ) -> Result<(), StateError> {
+        static WRITING: Mutex<()> = Mutex::new(());
+        let _alone = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
         let key = key(host, port);
         let mut lines: Vec<String> = self
             .read()?
@@ -219,6 +222,22 @@ impl ServerCertVerifier for PinVerifier {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_who_pin_at_once_are_all_pinned() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for n in 0..32 {
+                let known = KnownServers::in_folder(folder.path());
+                scope.spawn(move || known.pin("talk.example", n, Fingerprint([n as u8; 32])));
+            }
+        });
+        let known = KnownServers::in_folder(folder.path());
+        for n in 0..32 {
+            let pinned = known.find("talk.example", n).unwrap();
+            assert_eq!(pinned, Some(Fingerprint([n as u8; 32])));
+        }
+    }
 
     #[test]
     fn a_pinned_server_is_found_again_and_can_be_pinned_anew() {
