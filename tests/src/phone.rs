@@ -11,7 +11,7 @@ use audio::Pcm;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::served::free_port;
+use crate::served::{free_port, free_range};
 
 /// How long baresip may take for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -236,7 +236,7 @@ fn connect(port: u16, log: &Path) -> TcpStream {
 }
 
 fn write_settings(folder: &Path, account: &str, sip: u16, control: u16) {
-    let rtp = free_port();
+    let rtp = free_range(10);
     let folder_name = folder.display();
     let settings = format!(
         "sip_listen 127.0.0.1:{sip}\nnet_interface 127.0.0.1\nrtp_ports {rtp}-{}\n\

@@ -59,19 +59,14 @@ impl Drop for Served {
     }
 }
 
-/// A port of 127.0.0.1 that is free for TCP and UDP at this moment.
+/// A port of 127.0.0.1 that is free for TCP and UDP, as [`free_range`] finds it.
 pub fn free_port() -> u16 {
-    loop {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-        let port = listener.local_addr().expect("it is bound").port();
-        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
+    free_range(1)
 }
 
-/// The first of `count` neighbouring ports of 127.0.0.1 that are free for UDP at this moment, and
-/// that the system gives to nobody who asks for any port.
+/// The first of `count` neighbouring ports of 127.0.0.1 that are free for TCP and UDP at this
+/// moment. The system gives them to nobody who asks for any port, and this process gives them to
+/// nobody else, so that they stay free until the program is there that they are for.
 pub fn free_range(count: u16) -> u16 {
     /// Below the ports that Linux gives away by itself (32768 and above).
     const RANGE: std::ops::Range<u16> = 11_000..32_000;
@@ -82,7 +77,10 @@ pub fn free_range(count: u16) -> u16 {
     loop {
         let next = NEXT.fetch_add(count, Ordering::Relaxed);
         let first = RANGE.start + begin.wrapping_add(next) % length;
-        let is_free = |port| UdpSocket::bind(("127.0.0.1", port)).is_ok();
+        let is_free = |port| {
+            let address = ("127.0.0.1", port);
+            TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok()
+        };
         if (first..first + count).all(is_free) {
             return first;
         }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use crate::Bridge;
-use crate::served::free_port;
+use crate::served::{free_port, free_range};
 
 /// Where the scenarios lie.
 const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/it/sipp");
@@ -88,7 +88,7 @@ impl Sipp {
             .arg(Path::new(SCENARIOS).join(format!("{scenario}.xml")))
             .args(["-t", transport, "-i", "127.0.0.1", "-s", "ai"])
             .args(["-p", &free_port().to_string()])
-            .args(["-mp", &free_port().to_string()])
+            .args(["-mp", &free_range(4).to_string()])
             .args(["-timeout", &format!("{}s", PATIENCE.as_secs())])
             .args(["-recv_timeout", &MESSAGE.as_millis().to_string()])
             .args(["-timeout_error", "-nostdin", "-trace_err", "-trace_msg"])
